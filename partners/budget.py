@@ -1,0 +1,78 @@
+"""The arithmetic of a key's call budget: GCRA, reserves, slowing down. Pure: no clock, no database.
+
+Times are seconds on any one clock (floats); rates are calls per hour. The same functions run in the gate, which keeps
+the state in PostgreSQL, and under the virtual clock of tests.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+HOUR = 3600.0
+BURST = 20
+LOWEST_RATE = 120
+THROTTLE_FACTOR = 0.7
+RAISE_STEP = 25
+RAISE_EVERY = 300.0
+SHORTEST_PAUSE = 60.0
+LONGEST_PAUSE = 3600.0
+
+Purpose = Literal["HIGH", "MEDIUM", "LOW", "background"]
+# Calls that must stay free for the more urgent: HIGH may take the last one.
+RESERVE: dict[Purpose, int] = {"HIGH": 0, "MEDIUM": 3, "LOW": 7, "background": 11}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bucket:
+    """Any sliding hour holds at most `rate` calls: `burst` at once plus `rate - burst` at the steady interval."""
+
+    burst: int
+    interval: float
+
+    @classmethod
+    def of(cls, rate: int) -> Bucket:
+        """Raises ValueError for a rate under 2, which leaves nothing after the burst."""
+        if rate < 2:
+            raise ValueError(f"A limit of {rate} calls an hour cannot be kept: it must be at least 2.")
+        burst = max(1, min(BURST, rate // 10))
+        return cls(burst=burst, interval=HOUR / (rate - burst))
+
+
+def free_calls(*, rate: int, arrival: float, now: float) -> int:
+    """Calls that could be made at once at `now`; `arrival` is GCRA's theoretical arrival time."""
+    bucket = Bucket.of(rate)
+    ahead = max(0.0, arrival - now)
+    # The epsilon takes float dust away: at the exact moment a call becomes free it counts.
+    return max(0, int((bucket.burst * bucket.interval - ahead) / bucket.interval + 1e-9))
+
+
+def reserve(purpose: Purpose, *, rate: int) -> int:
+    """Calls that must remain free after this one; scaled down with the burst of a small key."""
+    return RESERVE[purpose] * Bucket.of(rate).burst // BURST
+
+
+def spend(*, rate: int, arrival: float, now: float, purpose: Purpose) -> tuple[float, float]:
+    """(new arrival, 0.0) when a call may be made now, else (arrival unchanged, seconds until it may)."""
+    bucket = Bucket.of(rate)
+    needed = reserve(purpose, rate=rate) + 1
+    start = max(arrival, now)
+    wait = start + needed * bucket.interval - bucket.burst * bucket.interval - now
+    if wait > 1e-9:
+        return arrival, wait
+    return start + bucket.interval, 0.0
+
+
+def slowed(*, rate: int) -> int:
+    """The rate after the provider said slow down."""
+    return max(LOWEST_RATE if rate > LOWEST_RATE else rate, int(rate * THROTTLE_FACTOR))
+
+
+def pause(*, retry_after: float | None) -> float:
+    """Seconds without any call: what the provider asked, at least a minute, at most an hour."""
+    return min(max(retry_after or 0.0, SHORTEST_PAUSE), LONGEST_PAUSE)
+
+
+def raised(*, rate: int, limit: int, since_change: float) -> int:
+    """The rate after `since_change` seconds without trouble: a step every five minutes up to the limit."""
+    return min(limit, rate + RAISE_STEP * int(since_change // RAISE_EVERY)) if rate < limit else limit

@@ -1,0 +1,176 @@
+"""The gate: the only way to a call. It debits the key's budget in PostgreSQL before the call and never refunds it.
+
+Everything that talks with a provider passes here: visits, sync-now, discovery, backfill, "test key". The clock is the
+database's, so that several machines agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+from django.db.models import F
+
+from partners import budget
+from partners.budget import Purpose
+from partners.models import ApiUsage, CallBudget, Credential
+from partners.runsignup.errors import Throttled
+
+CALLS_AT_ONCE = 2
+# A call ends after 30 s at the latest (the transport's deadline); a killed caller's place is free again after this.
+PLACE_LASTS = timedelta(seconds=40)
+
+
+class NoBudget(Exception):
+    """The call may not be made now. `wait` seconds until it may; `reason` is for people."""
+
+    def __init__(self, reason: str, *, wait: float) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.wait = wait
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetState:
+    """One key's budget at `at`: what the planner needs to know. `paused_until` is None when it may call."""
+
+    credential_id: int
+    limit: int
+    rate: int
+    free: int
+    paused_until: datetime | None
+    at: datetime
+
+
+def database_now() -> datetime:
+    """The database's clock: leases, fences and budgets of several machines are compared by it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        return cursor.fetchone()[0]
+
+
+@contextmanager
+def call(credential_id: int, *, purpose: Purpose) -> Iterator[None]:
+    """Spend one call and hold one of the key's two places while the body makes it.
+
+    Raises NoBudget before the body. A `Throttled` that leaves the body slows the key down. Must not be used inside a
+    transaction: the debit has to stand whatever happens to the caller's work.
+    """
+    place = _debit(credential_id, purpose=purpose)
+    try:
+        yield
+    except Throttled as error:
+        _slow_down(credential_id, retry_after=error.retry_after)
+        raise
+    finally:
+        _give_back_place(credential_id, place)
+
+
+def _debit(credential_id: int, *, purpose: Purpose) -> datetime:
+    # durable: a call inside a transaction would hold locks while the network is slow, and its debit could be undone.
+    with transaction.atomic(durable=True):
+        row = _locked(credential_id)
+        now = database_now()
+        limit = row.credential.hourly_limit
+        rate = _recover(row, limit=limit, now=now)
+        if row.paused_until and row.paused_until > now:
+            wait = (row.paused_until - now).total_seconds()
+            raise NoBudget(f"the provider asked this key to pause until {row.paused_until:%H:%M:%S} UTC", wait=wait)
+        running = [until for until in row.calls_in_flight if until > now]
+        if len(running) >= CALLS_AT_ONCE:
+            raise NoBudget(f"{CALLS_AT_ONCE} calls of this key are running", wait=1.0)
+        arrival, wait = budget.spend(rate=rate, arrival=_seconds(row, now), now=now.timestamp(), purpose=purpose)
+        if wait:
+            raise NoBudget(f"the key's {limit} calls an hour are in use, {purpose} waits", wait=wait)
+        place = now + PLACE_LASTS
+        row.theoretical_arrival_at = now + timedelta(seconds=arrival - now.timestamp())
+        row.calls_in_flight = [*running, place]
+        row.save(
+            update_fields=[
+                "theoretical_arrival_at",
+                "calls_in_flight",
+                "rate_per_hour",
+                "rate_changed_at",
+                "paused_until",
+            ]
+        )
+        _count(credential_id, now=now, calls=1)
+    return place
+
+
+def _locked(credential_id: int) -> CallBudget:
+    row, _made = CallBudget.objects.get_or_create(credential_id=credential_id)
+    return CallBudget.objects.select_for_update(of=("self",)).select_related("credential").get(pk=row.pk)
+
+
+def _seconds(row: CallBudget, now: datetime) -> float:
+    return (row.theoretical_arrival_at or now).timestamp()
+
+
+def _recover(row: CallBudget, *, limit: int, now: datetime) -> int:
+    """The current rate, raised step by step since the last throttling; null again once it is back at the limit."""
+    if row.rate_per_hour is None or row.rate_changed_at is None:
+        return limit
+    # The pause after a throttling does not count as good conduct.
+    calm_since = max(row.rate_changed_at, row.paused_until or row.rate_changed_at)
+    since = max(0.0, (now - calm_since).total_seconds())
+    rate = budget.raised(rate=row.rate_per_hour, limit=limit, since_change=since)
+    if rate >= limit:
+        row.rate_per_hour = row.rate_changed_at = row.paused_until = None
+    elif rate != row.rate_per_hour:
+        row.rate_per_hour, row.rate_changed_at = rate, now
+    return min(rate, limit)
+
+
+def _count(credential_id: int, *, now: datetime, calls: int = 0, throttled: int = 0) -> None:
+    minute = now.replace(second=0, microsecond=0)
+    usage, made = ApiUsage.objects.get_or_create(
+        credential_id=credential_id, minute=minute, defaults={"calls": calls, "throttled": throttled}
+    )
+    if not made:
+        ApiUsage.objects.filter(pk=usage.pk).update(calls=F("calls") + calls, throttled=F("throttled") + throttled)
+
+
+def _slow_down(credential_id: int, *, retry_after: float | None) -> None:
+    with transaction.atomic():
+        row = _locked(credential_id)
+        now = database_now()
+        rate = min(row.rate_per_hour or row.credential.hourly_limit, row.credential.hourly_limit)
+        # Two calls may be throttled for one reason: the second one inside the pause does not count again.
+        if not (row.paused_until and row.paused_until > now):
+            row.rate_per_hour, row.rate_changed_at = budget.slowed(rate=rate), now
+        until = now + timedelta(seconds=budget.pause(retry_after=retry_after))
+        row.paused_until = max(until, row.paused_until or until)
+        row.save(update_fields=["rate_per_hour", "rate_changed_at", "paused_until"])
+        _count(credential_id, now=now, throttled=1)
+
+
+def _give_back_place(credential_id: int, place: datetime) -> None:
+    with transaction.atomic():
+        row = _locked(credential_id)
+        row.calls_in_flight = [until for until in row.calls_in_flight if until != place]
+        row.save(update_fields=["calls_in_flight"])
+
+
+def budget_states(credentials: list[Credential]) -> dict[int, BudgetState]:
+    """The budgets of several keys in two queries. Reads only: recovery is written by the next call."""
+    rows = {row.credential_id: row for row in CallBudget.objects.filter(credential__in=credentials)}
+    now = database_now()
+    states: dict[int, BudgetState] = {}
+    for credential in credentials:
+        row = rows.get(credential.pk) or CallBudget(credential=credential)
+        rate = _recover(row, limit=credential.hourly_limit, now=now)
+        paused = row.paused_until if row.paused_until and row.paused_until > now else None
+        free = 0 if paused else budget.free_calls(rate=rate, arrival=_seconds(row, now), now=now.timestamp())
+        states[credential.pk] = BudgetState(
+            credential_id=credential.pk,
+            limit=credential.hourly_limit,
+            rate=rate,
+            free=free,
+            paused_until=paused,
+            at=now,
+        )
+    return states

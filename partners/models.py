@@ -1,0 +1,119 @@
+"""Who we talk to: timing partners, their API credentials, the call budget of each, and who may look."""
+
+from __future__ import annotations
+
+import zoneinfo
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
+from django.db import models
+
+from partners.encryption import EncryptedField
+
+
+def validate_timezone(value: str) -> None:
+    if value not in zoneinfo.available_timezones():
+        raise ValidationError(f"{value!r} is not a time zone. Use an IANA name such as America/Denver.")
+
+
+class TimingPartner(models.Model):
+    """A timing company."""
+
+    name = models.CharField(max_length=200)
+    slug = models.SlugField(max_length=80, unique=True)
+    contact_email = models.EmailField(blank=True)
+    timezone = models.CharField(max_length=64, default="America/New_York", validators=[validate_timezone])
+    is_active = models.BooleanField(default=True, help_text="Off: nothing of this partner is synced.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Credential(models.Model):
+    """One API key pair of a partner at a provider."""
+
+    class KeyStyle(models.TextChoices):
+        QUERY = "query", "api_key + api_secret (query)"
+        HEADER = "header", "rsu_api_key + X-RSU-API-SECRET (header)"
+
+    class Status(models.TextChoices):
+        UNVERIFIED = "unverified"
+        OK = "ok"
+        REFUSED = "refused"
+        PAUSED = "paused"
+
+    partner = models.ForeignKey(TimingPartner, on_delete=models.PROTECT, related_name="credentials")
+    label = models.CharField(max_length=80, default="main")
+    provider = models.CharField(max_length=30, default="runsignup", choices=[("runsignup", "RunSignUp")])
+    api_key = models.CharField(max_length=200)
+    api_secret = EncryptedField()
+    key_style = models.CharField(max_length=10, choices=KeyStyle, default=KeyStyle.QUERY)
+    hourly_limit = models.PositiveIntegerField(default=1000, validators=[MinValueValidator(10)])
+    status = models.CharField(max_length=12, choices=Status, default=Status.UNVERIFIED)
+    status_detail = models.TextField(blank=True)
+    verified_at = models.DateTimeField(null=True, blank=True)
+    refused_at = models.DateTimeField(null=True, blank=True, help_text="When the provider last refused this key.")
+    discovered_at = models.DateTimeField(null=True, blank=True, help_text="End of the last complete discovery.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["partner", "label"], name="credential_label_once_per_partner"),
+            # The call budget belongs to the key: the same key entered twice would be spent twice.
+            models.UniqueConstraint(fields=["provider", "api_key"], name="credential_key_once"),
+        ]
+        ordering = ["partner__name", "label"]
+
+    def __str__(self) -> str:
+        return f"{self.partner} · {self.label}"
+
+
+class CallBudget(models.Model):
+    """The state of one credential's call budget and of its lane. Its clock is the database's."""
+
+    credential = models.OneToOneField(Credential, on_delete=models.CASCADE, primary_key=True, related_name="budget")
+    theoretical_arrival_at = models.DateTimeField(null=True, help_text="GCRA: when the bucket is full again.")
+    rate_per_hour = models.PositiveIntegerField(null=True, help_text="Null: the credential's hourly limit.")
+    rate_changed_at = models.DateTimeField(null=True)
+    paused_until = models.DateTimeField(null=True)
+    calls_in_flight = ArrayField(
+        models.DateTimeField(), default=list, help_text="When each running call gives its place back at the latest."
+    )
+    lane_fence = models.BigIntegerField(
+        default=0, help_text="Grows with each claim: proves that a lane is still the lane."
+    )
+    lane_lease_until = models.DateTimeField(null=True)
+    lane_called_at = models.DateTimeField(null=True, help_text="When a cycle last queued a lane task.")
+
+
+class ApiUsage(models.Model):
+    """Calls of a credential in one minute."""
+
+    credential = models.ForeignKey(Credential, on_delete=models.CASCADE, related_name="usage")
+    minute = models.DateTimeField()
+    calls = models.PositiveIntegerField(default=0)
+    throttled = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            # Also the index of "calls in the last hour" of a credential.
+            models.UniqueConstraint(fields=["credential", "minute"], name="api_usage_credential_minute"),
+        ]
+
+
+class PartnerMembership(models.Model):
+    """A user who may see all races of a partner."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="partner_memberships")
+    partner = models.ForeignKey(TimingPartner, on_delete=models.PROTECT, related_name="memberships")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "partner"], name="membership_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user} · {self.partner}"

@@ -1,0 +1,122 @@
+"""Settings from the environment, read strictly: an unknown value stops the start with a sentence that says what to do."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+TRUE_WORDS = {"1", "true", "yes", "on"}
+FALSE_WORDS = {"0", "false", "no", "off", ""}
+LOOPBACK_HOSTS = {"127.0.0.1", "localhost", "::1"}
+RUNSIGNUP_HOSTS = {"api.runsignup.com", "runsignup.com", "test.runsignup.com"}
+
+
+def read_dotenv(project_dir: Path) -> None:
+    """Load `.env` beside manage.py; what is already in the environment wins."""
+    path = project_dir / ".env"
+    if path.exists():
+        environ.Env.read_env(path, overwrite=False)
+
+
+def text(name: str, default: str = "") -> str:
+    return os.environ.get(name, default).strip()
+
+
+def boolean(name: str, *, default: bool) -> bool:
+    """A yes/no variable. django-environ reads a typo ("ture") as False; here it is refused."""
+    if name not in os.environ:
+        return default
+    value = os.environ[name].strip().lower()
+    if value in TRUE_WORDS:
+        return True
+    if value in FALSE_WORDS:
+        return False
+    raise ImproperlyConfigured(f"{name} is {value!r}. Write true or false.")
+
+
+def words(name: str) -> list[str]:
+    """A comma list; blanks around the items do not count."""
+    return [item.strip() for item in text(name).split(",") if item.strip()]
+
+
+def secret(name: str, *, debug: bool, var_dir: Path, make: object, hint: str) -> str:
+    """A secret variable.
+
+    With DEBUG a missing one is made once and kept under `var/`, so that a first start needs no set-up; without DEBUG
+    the start refuses: a default secret in production is a secret that everybody knows.
+    """
+    value = text(name)
+    if value:
+        return value
+    if not debug:
+        raise ImproperlyConfigured(f"{name} is not set. {hint}")
+    path = var_dir / name.lower()
+    if not path.exists():
+        var_dir.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(f".{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_text(str(make()) + "\n")  # type: ignore[operator]
+        # link() fails when another process was faster: then its secret is the one that counts.
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        draft.unlink()
+    return path.read_text().strip()
+
+
+def random_secret_key() -> str:
+    return secrets.token_urlsafe(50)
+
+
+def runsignup_url(*, debug: bool, default: str = "https://api.runsignup.com/rest") -> str:
+    """The provider's base URL: https to a known RunSignup host; plain http only to loopback and only with DEBUG."""
+    url = text("RUNSIGNUP_URL") or default
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname or "", parts.port
+    except ValueError as error:
+        raise ImproperlyConfigured(f"RUNSIGNUP_URL {url!r} is not a URL: {error}.") from None
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ImproperlyConfigured(
+            "RUNSIGNUP_URL must not carry a user, a query or a fragment: keys belong in the admin."
+        )
+    if host in LOOPBACK_HOSTS and parts.scheme in {"http", "https"}:
+        if not debug:
+            raise ImproperlyConfigured(
+                f"RUNSIGNUP_URL points to this machine ({host}). That is for the sandbox and needs DEBUG=true."
+            )
+        return url.rstrip("/")
+    if parts.scheme == "https" and host in RUNSIGNUP_HOSTS:
+        return url.rstrip("/")
+    known = ", ".join(sorted(RUNSIGNUP_HOSTS))
+    raise ImproperlyConfigured(f"RUNSIGNUP_URL {url!r} is refused: https to one of {known}, for example {default}.")
+
+
+def both_or_neither(first: str, second: str, *, hint: str) -> tuple[str, str]:
+    """Two variables that only make sense together (contract §1.1: a half-set pair fails every call)."""
+    values = text(first), text(second)
+    if bool(values[0]) != bool(values[1]):
+        missing = second if values[0] else first
+        raise ImproperlyConfigured(f"{missing} is not set, but its partner is. {hint}")
+    return values
+
+
+def fernet_keys(value: str) -> list[str]:
+    """CREDENTIAL_KEYS: a comma list of Fernet keys, the first one encrypts. Raises with a hint when one is malformed."""
+    keys = [item.strip() for item in value.split(",") if item.strip()]
+    for position, key in enumerate(keys, start=1):
+        if not re.fullmatch(r"[A-Za-z0-9_-]{43}=", key):
+            raise ImproperlyConfigured(
+                f"CREDENTIAL_KEYS: key {position} is not a Fernet key (32 bytes, url-safe base64). Make one with: "
+                'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
+            )
+    if not keys:
+        raise ImproperlyConfigured("CREDENTIAL_KEYS is empty.")
+    return keys

