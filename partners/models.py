@@ -60,6 +60,9 @@ class Credential(models.Model):
     verified_at = models.DateTimeField(null=True, blank=True)
     refused_at = models.DateTimeField(null=True, blank=True, help_text="When the provider last refused this key.")
     discovered_at = models.DateTimeField(null=True, blank=True, help_text="End of the last complete discovery.")
+    discovery_claimed_until = models.DateTimeField(
+        null=True, help_text="No other discovery starts before this: one is running, or the last one failed."
+    )
 
     class Meta:
         constraints = [
@@ -104,6 +107,22 @@ class ApiUsage(models.Model):
             # Also the index of "calls in the last hour" of a credential.
             models.UniqueConstraint(fields=["credential", "minute"], name="api_usage_credential_minute"),
         ]
+
+
+class TrialCall(models.Model):
+    """A call made with a key that is not stored: "test this key" before a partner is onboarded.
+
+    A key that turns out to be good has its trial calls booked into its call budget when it is stored; of a key that is
+    refused nothing stays but these rows, for an hour, and they hold a digest, not the key.
+    """
+
+    key_digest = models.CharField(max_length=64)
+    at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        # The calls of one key in the last hour.
+        indexes = [models.Index(fields=["key_digest", "at"], name="trial_call_of_key")]
 
 
 class PartnerMembership(models.Model):
