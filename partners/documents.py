@@ -28,7 +28,7 @@ class EventDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RaceDocument:
-    """One race with the events that the answer listed. `timezone` is the provider's text; it may be unknown or empty."""
+    """One race with the events that the answer listed. `timezone` is the provider's text: maybe unknown or empty."""
 
     race_id: int
     name: str
@@ -47,7 +47,7 @@ class RaceDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowError:
-    """A row that cannot be stored. The rest of its page can. `registration_id` is None when not even that is readable."""
+    """A row that cannot be stored; the rest of its page can. `registration_id` None: not even that is readable."""
 
     registration_id: int | None
     reason: str

@@ -6,6 +6,7 @@ database's, so that several machines agree.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -53,13 +54,14 @@ def database_now() -> datetime:
 
 
 @contextmanager
-def call(credential_id: int, *, purpose: Purpose) -> Iterator[None]:
+def call(credential_id: int, *, purpose: Purpose, patience: float = 0.0) -> Iterator[None]:
     """Spend one call and hold one of the key's two places while the body makes it.
 
-    Raises NoBudget before the body. A `Throttled` that leaves the body slows the key down. Must not be used inside a
-    transaction: the debit has to stand whatever happens to the caller's work.
+    Waits up to `patience` seconds for it; raises NoBudget before the body when that is not enough. A `Throttled` that
+    leaves the body slows the key down. Must not be used inside a transaction: the debit has to stand whatever happens
+    to the caller's work.
     """
-    place = _debit(credential_id, purpose=purpose)
+    place = _debit_patiently(credential_id, purpose=purpose, patience=patience)
     try:
         yield
     except Throttled as error:
@@ -67,6 +69,17 @@ def call(credential_id: int, *, purpose: Purpose) -> Iterator[None]:
         raise
     finally:
         _give_back_place(credential_id, place)
+
+
+def _debit_patiently(credential_id: int, *, purpose: Purpose, patience: float) -> datetime:
+    while True:
+        try:
+            return _debit(credential_id, purpose=purpose)
+        except NoBudget as refusal:
+            if refusal.wait > patience:
+                raise
+            patience -= refusal.wait
+            time.sleep(refusal.wait)
 
 
 def _debit(credential_id: int, *, purpose: Purpose) -> datetime:

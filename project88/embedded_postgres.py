@@ -53,7 +53,7 @@ def data_home(project_dir: Path) -> Path:
     return home
 
 
-def _server(home: Path):  # noqa: ANN202 - the class is imported late: importing it costs what no other start should pay
+def _server(home: Path):
     with warnings.catch_warnings():
         # platformdirs warns on machines without XDG_RUNTIME_DIR (a container, cron) and then does the right thing.
         warnings.simplefilter("ignore")

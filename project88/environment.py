@@ -1,7 +1,8 @@
-"""Settings from the environment, read strictly: an unknown value stops the start with a sentence that says what to do."""
+"""Settings from the environment, read strictly: a bad value stops the start and says what to do."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
@@ -63,10 +64,8 @@ def secret(name: str, *, debug: bool, var_dir: Path, make: object, hint: str) ->
         draft.touch(mode=0o600)
         draft.write_text(str(make()) + "\n")  # type: ignore[operator]
         # link() fails when another process was faster: then its secret is the one that counts.
-        try:
+        with contextlib.suppress(FileExistsError):
             os.link(draft, path)
-        except FileExistsError:
-            pass
         draft.unlink()
     return path.read_text().strip()
 
@@ -109,7 +108,7 @@ def both_or_neither(first: str, second: str, *, hint: str) -> tuple[str, str]:
 
 
 def fernet_keys(value: str) -> list[str]:
-    """CREDENTIAL_KEYS: a comma list of Fernet keys, the first one encrypts. Raises with a hint when one is malformed."""
+    """CREDENTIAL_KEYS: a comma list of Fernet keys, the first encrypts. Raises with a hint when one is malformed."""
     keys = [item.strip() for item in value.split(",") if item.strip()]
     for position, key in enumerate(keys, start=1):
         if not re.fullmatch(r"[A-Za-z0-9_-]{43}=", key):

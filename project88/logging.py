@@ -33,7 +33,7 @@ class LineFormatter(logging.Formatter):
     """`12:30:05 INFO message key=value …` for people at a terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
-        at = datetime.fromtimestamp(record.created).strftime("%H:%M:%S")
+        at = datetime.fromtimestamp(record.created, UTC).astimezone().strftime("%H:%M:%S")
         facts = " ".join(
             f"{key}={value!r}" for key, value in _facts(record).items() if key not in {"request", "status_code"}
         )

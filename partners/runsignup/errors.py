@@ -39,7 +39,7 @@ class Throttled(ProviderError):
 
 
 class Refused(ProviderError):
-    """A person must act. `scope` "key": nothing works with this key (or caller registration); "race": only this race."""
+    """A person must act. `scope` "key": the key or the caller registration does not work; "race": only this race."""
 
     def __init__(self, text: str, *, scope: Scope, **more: object) -> None:
         super().__init__(text, **more)  # type: ignore[arg-type]

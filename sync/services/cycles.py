@@ -1,0 +1,188 @@
+"""One cycle: pick what is due, hand it to the lanes. Milliseconds, no provider call, one at a time everywhere."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django_q.tasks import async_task
+
+from partners.gate import budget_states, database_now
+from partners.models import CallBudget, Credential
+from sync import queues
+from sync.core.planning import Candidate, Decision, KeyState, Verdict, plan
+from sync.core.policy import DEFAULT_POLICY, Policy
+from sync.core.tiers import Tier
+from sync.models import Cycle, EventSync, Heartbeat
+from sync.services.event_schedule import retier_due
+from sync.services.leases import lost_close
+
+logger = logging.getLogger(__name__)
+
+HEARTBEAT = "cycle"
+# A queued lane task that did not start within this time is called again: the queue may have lost it.
+CALL_AGAIN_AFTER = timedelta(seconds=30)
+# The planner sees this many of the most overdue per place in a tier: enough to go round busy keys and partners.
+CANDIDATES_PER_PLACE = 4
+# More due events than this are counted as this many: counting must not cost more than picking.
+COUNT_LIMIT = 5000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CycleReport:
+    """What one cycle did. `credentials`: whose lanes have work."""
+
+    cycle: Cycle
+    decisions: tuple[Decision, ...]
+    credentials: tuple[int, ...]
+    retiered: int
+    lost: int
+
+
+def cycle_run(
+    *, now: datetime, slot: datetime | None = None, call_lanes: bool = True, policy: Policy = DEFAULT_POLICY
+) -> CycleReport | None:
+    """Run one cycle; None when another one runs or this slot has been served.
+
+    `slot` is the scheduled time it stands for (None: somebody asked for a cycle). `now` is the database's time.
+    `call_lanes=False` leaves the lanes to the caller.
+    """
+    Heartbeat.objects.get_or_create(name=HEARTBEAT)
+    with transaction.atomic():
+        beat = Heartbeat.objects.select_for_update(skip_locked=True).filter(name=HEARTBEAT).first()
+        if beat is None or _served(beat, slot=slot, now=now, policy=policy):
+            return None
+        report = _cycle(now=now, slot=slot, call_lanes=call_lanes, policy=policy)
+        beat.beat_at, beat.slot = now, slot or beat.slot
+        beat.save()
+    _log(report)
+    return report
+
+
+def _served(beat: Heartbeat, *, slot: datetime | None, now: datetime, policy: Policy) -> bool:
+    """A slot is served once; and slots that queued up during an outage must not run as a burst."""
+    if slot is None:
+        return False
+    if beat.slot is not None and beat.slot >= slot:
+        return True
+    return beat.beat_at is not None and timedelta(0) <= now - beat.beat_at < policy.cycle / 2
+
+
+def _cycle(*, now: datetime, slot: datetime | None, call_lanes: bool, policy: Policy) -> CycleReport:
+    cycle = Cycle.objects.create(slot=slot, started_at=now)
+    lost = lost_close(now=now)
+    retiered = retier_due(now=now, policy=policy)
+    keys = key_states(now=now)
+    decisions = plan(_candidates(keys, now=now, policy=policy), keys, now=now, policy=policy)
+    picked = [decision.event_id for decision in decisions if decision.verdict is Verdict.RUN]
+    _count(cycle, decisions, now=now)
+    EventSync.objects.filter(pk__in=picked, picked_at=None).update(picked_at=now, picked_cycle=cycle)
+    credentials = _lanes_with_work(now=now)
+    if call_lanes:
+        _call_lanes(credentials, now=now)
+    cycle.finished_at = database_now()
+    cycle.save()
+    return CycleReport(cycle=cycle, decisions=decisions, credentials=tuple(credentials), retiered=retiered, lost=lost)
+
+
+def key_states(*, now: datetime) -> dict[int, KeyState]:
+    """What the planner has to know of each key: calls free, pauses, and why it may not be used at all."""
+    # Deferred: a cycle needs no secret, so it decrypts none.
+    credentials = list(Credential.objects.select_related("partner").defer("api_secret"))
+    budgets = budget_states(credentials)
+    return {
+        credential.pk: KeyState(
+            credential_id=credential.pk,
+            free=budgets[credential.pk].free,
+            limit=budgets[credential.pk].rate,
+            paused_until=budgets[credential.pk].paused_until,
+            blocked_reason=blocked_reason(credential),
+        )
+        for credential in credentials
+    }
+
+
+def blocked_reason(credential: Credential) -> str:
+    """Why no call may be made with this key, "" when it may."""
+    if not credential.partner.is_active:
+        return f"{credential.partner.name} is switched off"
+    if credential.status == Credential.Status.REFUSED:
+        return f"RunSignUp refuses the key {credential}: {credential.status_detail}"
+    if credential.status == Credential.Status.PAUSED:
+        return f"the key {credential} is paused by staff"
+    return ""
+
+
+def _candidates(keys: dict[int, KeyState], *, now: datetime, policy: Policy) -> list[Candidate]:
+    """The most overdue events per tier whose key can be used. One bounded query on one index per tier."""
+    usable = [key.credential_id for key in keys.values() if not key.blocked_reason and key.free > 0]
+    found: list[Candidate] = []
+    for tier in Tier:
+        rows = (
+            EventSync.objects.filter(tier=tier.value, due_at__lte=now, picked_at=None, credential_id__in=usable)
+            .order_by("due_at", "pk")
+            .values_list("event_id", "event__race_id", "credential_id", "credential__partner_id", "due_at")
+        )
+        found += [
+            Candidate(
+                event_id=event_id,
+                race_id=race_id,
+                credential_id=credential_id,
+                partner_id=partner_id,
+                tier=tier,
+                due_at=due_at,
+            )
+            for event_id, race_id, credential_id, partner_id, due_at in rows[
+                : policy.rule(tier).cap * CANDIDATES_PER_PLACE
+            ]
+        ]
+    return found
+
+
+def _count(cycle: Cycle, decisions: Sequence[Decision], *, now: datetime) -> None:
+    for tier in Tier:
+        due = EventSync.objects.filter(tier=tier.value, due_at__lte=now, picked_at=None)[:COUNT_LIMIT].count()
+        picked = sum(1 for decision in decisions if decision.tier is tier and decision.verdict is Verdict.RUN)
+        name = tier.value.lower()
+        setattr(cycle, f"{name}_due", due)
+        setattr(cycle, f"{name}_picked", picked)
+        setattr(cycle, f"{name}_deferred", max(0, due - picked))
+
+
+def _lanes_with_work(*, now: datetime) -> list[int]:
+    """Credentials with picked events and no living lane. Locks their budget rows (see leases.lane_release)."""
+    picked = EventSync.objects.filter(picked_at__isnull=False)
+    with_work = list(picked.order_by("credential_id").values_list("credential_id", flat=True).distinct())
+    CallBudget.objects.bulk_create([CallBudget(credential_id=pk) for pk in with_work], ignore_conflicts=True)
+    rows = CallBudget.objects.select_for_update().filter(credential_id__in=with_work).order_by("credential_id")
+    return [row.credential_id for row in rows if row.lane_lease_until is None or row.lane_lease_until < now]
+
+
+def _call_lanes(credentials: Sequence[int], *, now: datetime) -> None:
+    waiting = CallBudget.objects.filter(
+        credential_id__in=credentials, lane_called_at__gt=now - CALL_AGAIN_AFTER
+    ).values_list("credential_id", flat=True)
+    called = sorted(set(credentials) - set(waiting))
+    CallBudget.objects.filter(credential_id__in=called).update(lane_called_at=now)
+    for credential_id in called:
+        # The broker's table is in this database: the task exists exactly when the pick does.
+        async_task("sync.tasks.lane", credential_id, cluster=queues.SYNC, group="lane")
+
+
+def _log(report: CycleReport) -> None:
+    cycle = report.cycle
+    logger.info(
+        "Cycle finished",
+        extra={
+            "action": "cycle_finished",
+            "cycle": cycle.pk,
+            "high": f"{cycle.high_picked}/{cycle.high_due}",
+            "medium": f"{cycle.medium_picked}/{cycle.medium_due}",
+            "low": f"{cycle.low_picked}/{cycle.low_due}",
+            "lanes": len(report.credentials),
+            "lost": report.lost,
+        },
+    )

@@ -1,0 +1,105 @@
+"""Keeps each event's place in the schedule: its tier, until when that holds, and when it is due."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from races.models import Event
+from sync.core.policy import DEFAULT_POLICY, Policy
+from sync.core.tiers import StartWindow, start_window, tier_at, tier_until
+from sync.models import EventSync, Trigger
+
+RACE_OFF = "This race is switched off: nothing of it is synced. Switch it on in the admin."
+RACE_GONE = "RunSignUp says that this race does not exist any more. Its data is kept as it was."
+EVENT_GONE = "RunSignUp says that this event does not exist any more. Its data is kept as it was."
+
+# One cycle re-tiers at most this many events; after a long outage the rest follow in the next cycles.
+RETIER_LIMIT = 2000
+
+
+def window_of(event: Event) -> StartWindow | None:
+    """When the event may start, as the core understands it. Needs `event.race`."""
+    return start_window(
+        starts_at=event.starts_at, is_placeholder=event.start_is_placeholder, timezone=event.race.timezone
+    )
+
+
+def closed_reason(event: Event) -> str:
+    """Why nothing of this event may be synced, "" when it may."""
+    if event.race.gone_at:
+        return RACE_GONE
+    if event.gone_at:
+        return EVENT_GONE
+    return "" if event.race.sync_enabled else RACE_OFF
+
+
+def reschedule(*, events: Iterable[Event], now: datetime, policy: Policy = DEFAULT_POLICY) -> int:
+    """Create or update the schedule of `events` (each with its `race` loaded); returns how many rows were written.
+
+    A new event is due at once. A start that moved re-tiers at once. A race that is off or gone leaves the schedule with
+    the reason; switched on again it is due at once.
+    """
+    events = list(events)
+    known = {row.event_id: row for row in EventSync.objects.filter(event__in=events)}
+    new: list[EventSync] = []
+    altered: list[EventSync] = []
+    for event in events:
+        row = known.get(event.pk)
+        if row is None:
+            row = EventSync(event=event, credential_id=event.race.credential_id)
+            place(row, event, now=now, policy=policy)
+            new.append(row)
+            continue
+        before = (row.credential_id, row.tier, row.tier_until, row.due_at, row.hold_reason)
+        row.credential_id = event.race.credential_id
+        place(row, event, now=now, policy=policy)
+        if before != (row.credential_id, row.tier, row.tier_until, row.due_at, row.hold_reason):
+            altered.append(row)
+    EventSync.objects.bulk_create(new, ignore_conflicts=True, batch_size=1000)
+    EventSync.objects.bulk_update(
+        altered, ["credential", "tier", "tier_until", "due_at", "hold_reason"], batch_size=1000
+    )
+    return len(new) + len(altered)
+
+
+def place(row: EventSync, event: Event, *, now: datetime, policy: Policy) -> None:
+    """Set tier, tier_until, due_at and the closing reason of one row in memory."""
+    reason = closed_reason(event)
+    window = window_of(event)
+    tier = tier_at(window, now=now, policy=policy)
+    if reason or tier is None:
+        row.tier = row.tier_until = None
+        # A sync that a person asked for still happens after the end, but not for a race that is closed to us.
+        if reason or row.due_trigger != Trigger.MANUAL:
+            row.due_at = None
+        if row.due_at is not None:
+            row.tier = "LOW"
+        row.hold_reason = reason
+        return
+    if row.hold_reason in {RACE_OFF, RACE_GONE, EVENT_GONE}:
+        row.hold_reason = ""
+    changed = row.tier != tier.value
+    row.tier, row.tier_until = tier.value, tier_until(window, now=now, policy=policy)
+    if row.due_at is None or (changed and row.due_at > now):
+        row.due_at = now
+    elif row.tier_until is not None and row.due_at > row.tier_until:
+        row.due_at = max(now, row.tier_until)
+
+
+def retier_due(*, now: datetime, policy: Policy = DEFAULT_POLICY) -> int:
+    """Give the events whose tier changes now their new tier. Bounded, on an index of its own."""
+    rows = list(
+        EventSync.objects.filter(tier_until__lte=now)
+        .select_related("event__race")
+        .order_by("tier_until")[:RETIER_LIMIT]
+        .select_for_update(of=("self",), skip_locked=True)
+    )
+    altered = []
+    for row in rows:
+        before = (row.tier, row.tier_until, row.due_at)
+        place(row, row.event, now=now, policy=policy)
+        if before != (row.tier, row.tier_until, row.due_at):
+            altered.append(row)
+    EventSync.objects.bulk_update(altered, ["tier", "tier_until", "due_at", "hold_reason"])
+    return len(altered)

@@ -1,0 +1,189 @@
+"""One lane: the one worker that talks with one credential's key. It walks the picked races, HIGH first."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from django.db.models import Case, IntegerField, Value, When
+from partners.runsignup.client import RunSignUpClient
+
+from partners import gate, providers
+from partners.budget import reserve
+from partners.gate import NoBudget, database_now
+from partners.models import Credential
+from partners.runsignup.errors import Gone, Refused, Throttled
+from sync.core.policy import DEFAULT_POLICY, Policy
+from sync.core.tiers import Tier
+from sync.models import EventSync, Trigger
+from sync.services import visit_outcomes
+from sync.services.key_refusals import refusal_confirmed
+from sync.services.leases import Fenced, lane_claim, lane_release
+from sync.services.visit_state import Visit
+from sync.services.visits import visit_open, visit_run
+
+logger = logging.getLogger(__name__)
+
+# A lane starts no further visit after this, so that its worker serves other keys too.
+LANE_SECONDS = 40.0
+# The first call of a visit waits only for the key's other call to end; what has begun is worth waiting for.
+FIRST_CALL_PATIENCE = 3.0
+LATER_CALL_PATIENCE = 20.0
+# The provider's code for an unknown event (contract §5.2).
+EVENT_NOT_FOUND = 301
+
+URGENCY = Case(
+    *[When(tier=tier.value, then=Value(rank)) for rank, tier in enumerate(Tier)],
+    default=Value(len(Tier)),
+    output_field=IntegerField(),
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class LaneReport:
+    """What a lane did. `stopped` says why it ended before its work did, "" when nothing was left."""
+
+    visits: int = 0
+    calls: int = 0
+    stopped: str = ""
+    outcomes: list[str] = field(default_factory=list)
+
+
+def lane_run(
+    *,
+    credential_id: int,
+    seconds: float = LANE_SECONDS,
+    trigger: Trigger | None = None,
+    policy: Policy = DEFAULT_POLICY,
+) -> LaneReport | None:
+    """Work off what the cycles picked for this credential; None when another lane is at it already."""
+    credential = Credential.objects.select_related("partner").get(pk=credential_id)
+    fence = lane_claim(credential_id)
+    if fence is None:
+        return None
+    report = LaneReport()
+    deadline = time.monotonic() + seconds
+    try:
+        with _transport(credential) as transport:
+            while True:
+                _walk(credential, fence, transport, report, deadline=deadline, trigger=trigger, policy=policy)
+                if lane_release(credential_id, fence=fence, leave_work=bool(report.stopped)):
+                    return report
+    except Fenced:
+        # Another lane has the key; what we had not written by then is not written.
+        logger.warning("Lane was taken over", extra={"action": "lane_fenced", "credential": credential_id})
+        report.stopped = "another lane took over"
+        return report
+
+
+@contextmanager
+def _transport(credential: Credential) -> Iterator[providers.Transport]:
+    """One connection for the whole lane: keep-alive saves a handshake a call."""
+    transport = providers.make_transport(credential)
+    try:
+        yield transport
+    finally:
+        transport.close()
+
+
+def _walk(
+    credential: Credential,
+    fence: int,
+    transport: providers.Transport,
+    report: LaneReport,
+    *,
+    deadline: float,
+    trigger: Trigger | None,
+    policy: Policy,
+) -> None:
+    while not report.stopped:
+        work = _next_work(credential.pk)
+        if work is None:
+            return
+        race_id, tier = work
+        if time.monotonic() > deadline:
+            report.stopped = "its time was over"
+        elif wait_reason := _budget_reason(credential, tier):
+            report.stopped = wait_reason
+        else:
+            visit = visit_open(
+                credential_id=credential.pk, fence=fence, race_id=race_id, trigger=trigger, policy=policy
+            )
+            if visit is None:
+                _unpick(credential.pk, race_id)
+                continue
+            client = RunSignUpClient(transport=transport, gate=PatientGate(credential.pk, tier).call)
+            _visit(visit, client, credential, report, policy=policy)
+
+
+def _next_work(credential_id: int) -> tuple[int, Tier] | None:
+    picked = EventSync.objects.filter(credential_id=credential_id, picked_at__isnull=False)
+    row = picked.order_by(URGENCY, "due_at", "pk").values_list("event__race_id", "tier").first()
+    return (row[0], Tier(row[1] or Tier.LOW.value)) if row else None
+
+
+def _unpick(credential_id: int, race_id: int) -> None:
+    """Events that were taken off the schedule after a cycle had picked them."""
+    EventSync.objects.filter(credential_id=credential_id, event__race_id=race_id, due_at=None).update(
+        picked_at=None, picked_cycle=None
+    )
+
+
+def _budget_reason(credential: Credential, tier: Tier) -> str:
+    """Why no visit of this tier may begin now; asked first, so that a visit without budget leaves no run behind."""
+    state = gate.budget_states([credential])[credential.pk]
+    if state.paused_until:
+        return f"the key is paused until {state.paused_until:%H:%M:%S} UTC"
+    if state.free <= reserve(tier.value, rate=state.rate):
+        return f"the key has {state.free} calls free, too few for {tier.value}"
+    return ""
+
+
+class PatientGate:
+    """The gate as one visit sees it: impatient before its first call, patient once it has begun."""
+
+    def __init__(self, credential_id: int, tier: Tier) -> None:
+        self.credential_id = credential_id
+        self.tier = tier
+        self.begun = False
+
+    @contextmanager
+    def call(self) -> Iterator[None]:
+        patience = LATER_CALL_PATIENCE if self.begun else FIRST_CALL_PATIENCE
+        with gate.call(self.credential_id, purpose=self.tier.value, patience=patience):
+            self.begun = True
+            yield
+
+
+def _visit(
+    visit: Visit, client: RunSignUpClient, credential: Credential, report: LaneReport, *, policy: Policy
+) -> None:
+    """Run one visit to exactly one outcome per event. One bad race never stops the others."""
+    before = client.calls
+    try:
+        visit_run(visit, client, policy=policy)
+    except Fenced:
+        raise
+    except Gone as error:
+        if error.code == EVENT_NOT_FOUND and len(visit.events) > 1:
+            # One event of the list is gone: ask for each alone, so that the others still sync.
+            for part in visit.split():
+                _visit(part, client, credential, report, policy=policy)
+            return
+        visit_outcomes.close_bad(visit, error, calls=client.calls - before, policy=policy)
+    except (Throttled, NoBudget) as error:
+        visit_outcomes.close_bad(visit, error, calls=client.calls - before, policy=policy)
+        report.stopped = str(error)
+    except Refused as error:
+        if error.scope == "key" and refusal_confirmed(client, credential, error, now=database_now()):
+            report.stopped = error.text
+        visit_outcomes.close_bad(visit, error, calls=client.calls - before, policy=policy)
+    except Exception as error:
+        logger.exception("Visit failed", extra={"action": "visit_failed", "race": visit.race.provider_race_id})
+        visit_outcomes.close_bad(visit, error, calls=client.calls - before, policy=policy)
+    report.visits += 1
+    report.calls += client.calls - before
+    report.outcomes += [item.run.outcome for item in visit.events]

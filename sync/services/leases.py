@@ -1,0 +1,88 @@
+"""Lanes claim a credential with a lease and a fence; what a dead lane left open is closed as lost."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import F, Q
+
+from partners.gate import database_now
+from partners.models import CallBudget
+from sync.models import Cycle, EventSync, Outcome, SyncRun
+
+# Longer than one call (30 s) and one page's transaction; short enough that a killed lane is replaced within 90 s.
+LEASE = timedelta(seconds=60)
+
+
+class Fenced(Exception):
+    """Somebody else holds this lane now: what this process still wanted to write must not be written."""
+
+
+def lane_claim(credential_id: int) -> int | None:
+    """The fence of a lane that is now ours, or None while another one holds the credential."""
+    CallBudget.objects.get_or_create(credential_id=credential_id)
+    now = database_now()
+    claimed = (
+        CallBudget.objects.filter(credential_id=credential_id)
+        .filter(Q(lane_lease_until=None) | Q(lane_lease_until__lt=now))
+        .update(lane_fence=F("lane_fence") + 1, lane_lease_until=now + LEASE, lane_called_at=None)
+    )
+    if not claimed:
+        return None
+    return CallBudget.objects.values_list("lane_fence", flat=True).get(credential_id=credential_id)
+
+
+def lane_hold(credential_id: int, *, fence: int) -> datetime:
+    """Extend the lease; returns its new end. Raises Fenced: call it inside the transaction that writes."""
+    until = database_now() + LEASE
+    if not CallBudget.objects.filter(credential_id=credential_id, lane_fence=fence).update(lane_lease_until=until):
+        raise Fenced(f"the lane of credential {credential_id} was taken over")
+    return until
+
+
+def lane_release(credential_id: int, *, fence: int, leave_work: bool) -> bool:
+    """Give the lane back. False when new work was picked meanwhile and `leave_work` is False: then go on.
+
+    The budget row's lock orders this against a cycle that picks: either the cycle sees a free lane and calls one, or
+    we see its picks.
+    """
+    with transaction.atomic():
+        row = CallBudget.objects.select_for_update().get(credential_id=credential_id)
+        if row.lane_fence != fence:
+            raise Fenced(f"the lane of credential {credential_id} was taken over")
+        picked = EventSync.objects.filter(credential_id=credential_id, picked_at__isnull=False)
+        if leave_work:
+            # What the lane did not reach stays due and is first in the next cycle.
+            picked.update(picked_at=None, picked_cycle=None)
+        elif picked.exists():
+            return False
+        row.lane_lease_until = None
+        row.save(update_fields=["lane_lease_until"])
+    return True
+
+
+def lost_close(*, now: datetime) -> int:
+    """Close the runs whose lane died, and fence that lane off. Their events are due at once. Inside a transaction."""
+    CallBudget.objects.filter(lane_lease_until__lt=now).update(lane_fence=F("lane_fence") + 1, lane_lease_until=None)
+    lost = list(
+        SyncRun.objects.filter(lease_until__lt=now)
+        .select_for_update(skip_locked=True)
+        .values_list("pk", "event_id", "cycle_id")
+    )
+    if not lost:
+        return 0
+    SyncRun.objects.filter(pk__in=[pk for pk, _event, _cycle in lost]).update(
+        outcome=Outcome.LOST,
+        finished_at=now,
+        lease_until=None,
+        error_class="Lost",
+        error_text="The process that ran this sync ended before it was done. It is repeated at once.",
+    )
+    EventSync.objects.filter(event_id__in=[event for _pk, event, _cycle in lost]).update(
+        picked_at=None, picked_cycle=None
+    )
+    for cycle_id in {cycle for _pk, _event, cycle in lost if cycle}:
+        count = sum(1 for _pk, _event, cycle in lost if cycle == cycle_id)
+        Cycle.objects.filter(pk=cycle_id).update(lost=F("lost") + count)
+    return len(lost)

@@ -1,0 +1,187 @@
+"""How a visit ends: exactly one outcome per event, the next due time, and the back-off after a failure."""
+
+from __future__ import annotations
+
+import logging
+import random
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F
+
+from partners.gate import NoBudget, database_now
+from partners.runsignup.errors import Gone, ProviderError, Refused, Throttled
+from sync.core.policy import Policy
+from sync.core.slots import next_due, retry_due
+from sync.models import Cycle, EventSync, Outcome, SyncRun, Trigger
+from sync.services.event_schedule import place, window_of
+from sync.services.leases import lane_hold
+from sync.services.visit_state import EventVisit, Visit, cursor_after
+
+logger = logging.getLogger(__name__)
+
+RUN_FIELDS = [
+    "outcome", "finished_at", "lease_until", "error_class", "error_text", "calls", "pages", "fetched",
+    "added", "changed", "removed", "rejected", "cursor_after",
+]  # fmt: skip
+SYNC_FIELDS = [
+    "tier", "tier_until", "due_at", "due_trigger", "picked_at", "picked_cycle", "visits", "cursor", "removals_cursor",
+    "checked_at", "removals_checked_at", "changed_at", "reconciled_at", "failures", "hold_reason",
+]  # fmt: skip
+
+
+def close_good(visit: Visit, *, calls: int, policy: Policy) -> None:
+    """Inside the transaction of the last page: runs, cursors, "as of", next due times."""
+    now = database_now()
+    _reload(visit)
+    for item in visit.events:
+        run, row = item.run, item.row
+        changes = run.added + run.changed + run.removed
+        run.outcome = Outcome.OK if changes or run.rejected else Outcome.UNCHANGED
+        row.cursor = cursor_after(visit, item, before=row.cursor)
+        run.cursor_after = row.cursor
+        if visit.removals_asked or row.removals_cursor is None:
+            row.removals_cursor = cursor_after(visit, item, before=row.removals_cursor)
+            row.removals_checked_at = visit.started_at
+        row.checked_at = visit.started_at
+        if item.full:
+            row.reconciled_at = visit.started_at
+        if changes:
+            row.changed_at = visit.started_at
+        row.visits += 1
+        row.failures = 0
+        row.hold_reason = _hold_reason(item)
+        _due_again(item, now=now, policy=policy)
+    _save(visit, now=now, calls=calls)
+
+
+def _reload(visit: Visit) -> None:
+    """Read the schedule rows again, locked: discovery may have moved a start while the provider was talking."""
+    rows = EventSync.objects.select_for_update(of=("self",)).select_related("event__race").order_by("pk")
+    fresh = rows.in_bulk([item.row.event_id for item in visit.events])
+    for item in visit.events:
+        item.row = fresh[item.row.event_id]
+
+
+def _hold_reason(item: EventVisit) -> str:
+    if not item.held:
+        return ""
+    return (
+        f"{item.held} of {len(item.present_before)} people are missing from RunSignUp's list at once. "
+        "Nobody was removed: look at the race in RunSignUp and confirm."
+    )
+
+
+def _due_again(item: EventVisit, *, now: datetime, policy: Policy) -> None:
+    row = item.row
+    row.picked_at = row.picked_cycle = None
+    row.due_trigger = Trigger.SCHEDULED
+    row.due_at = next_due(window=window_of(row.event), race_id=row.event.race.provider_race_id, now=now, policy=policy)
+    place(row, row.event, now=now, policy=policy)
+
+
+def close_bad(visit: Visit, error: Exception, *, calls: int, policy: Policy) -> None:
+    """Close every event of the visit after `error`. What a reader sees is the error's own sentence."""
+    now = database_now()
+    outcome, text = _outcome(error)
+    with transaction.atomic():
+        lane_hold(visit.credential_id, fence=visit.fence)
+        _reload(visit)
+        _mark_gone(visit, error, now=now)
+        for item in visit.events:
+            item.run.outcome = outcome
+            item.run.error_class = type(error).__name__
+            item.run.error_text = text
+            _back_off(item, error, now=now, policy=policy)
+        _save(visit, now=now, calls=calls)
+
+
+def _outcome(error: Exception) -> tuple[Outcome, str]:
+    match error:
+        case Throttled() | NoBudget():
+            return Outcome.THROTTLED, str(error)
+        case Refused():
+            return Outcome.REFUSED, error.text
+        case Gone():
+            return Outcome.GONE, error.text
+        case ProviderError():
+            return Outcome.FAILED, error.text
+    # Our own bug or the database: the log has the trace, the page a sentence without any value of the data.
+    return (
+        Outcome.FAILED,
+        f"Project88 failed here ({type(error).__name__}). It tries again; staff find the details in the log.",
+    )
+
+
+def _mark_gone(visit: Visit, error: Exception, *, now: datetime) -> None:
+    if not isinstance(error, Gone):
+        return
+    if error.code == 301 and len(visit.events) == 1:
+        event = visit.events[0].row.event
+        event.gone_at = now
+        event.save(update_fields=["gone_at"])
+    elif error.code != 301:
+        visit.race.gone_at = now
+        visit.race.save(update_fields=["gone_at"])
+        for item in visit.events:
+            item.row.event.race.gone_at = now
+
+
+def _back_off(item: EventVisit, error: Exception, *, now: datetime, policy: Policy) -> None:
+    row = item.row
+    row.picked_at = row.picked_cycle = None
+    row.due_trigger = Trigger.SCHEDULED
+    # Waiting for budget is not a failure of the event: it stays due, the planner knows when the key may call.
+    if not isinstance(error, Throttled | NoBudget):
+        row.failures += 1
+        row.due_at = retry_due(
+            window=window_of(row.event),
+            now=now,
+            failures=row.failures,
+            policy=policy,
+            jitter=random.random(),  # noqa: S311
+        )
+    if isinstance(error, Refused) and error.scope == "race":
+        row.hold_reason = error.text
+    place(row, row.event, now=now, policy=policy)
+
+
+def _save(visit: Visit, *, now: datetime, calls: int) -> None:
+    for item in visit.events:
+        item.run.finished_at = now
+        item.run.lease_until = None
+        item.run.calls = calls
+    SyncRun.objects.bulk_update([item.run for item in visit.events], RUN_FIELDS)
+    EventSync.objects.bulk_update([item.row for item in visit.events], SYNC_FIELDS)
+    by_cycle: dict[int, list[EventVisit]] = {}
+    for item in visit.events:
+        if item.run.cycle_id:
+            by_cycle.setdefault(item.run.cycle_id, []).append(item)
+    for position, (cycle_id, items) in enumerate(sorted(by_cycle.items())):
+        counts = {outcome.value: 0 for outcome in Outcome}
+        for item in items:
+            counts[item.run.outcome] += 1
+        # The calls are the visit's: they count once, whatever number of cycles picked its events.
+        Cycle.objects.filter(pk=cycle_id).update(
+            calls=F("calls") + (calls if position == 0 else 0),
+            **{name: F(name) + count for name, count in counts.items() if count},
+        )
+    _log(visit, calls=calls)
+
+
+def _log(visit: Visit, *, calls: int) -> None:
+    first = visit.events[0].run
+    logger.info(
+        "Visit finished",
+        extra={
+            "action": "visit_finished",
+            "race": visit.race.provider_race_id,
+            "events": len(visit.events),
+            "tier": first.tier,
+            "outcome": first.outcome,
+            "calls": calls,
+            "added": sum(item.run.added for item in visit.events),
+            "changed": sum(item.run.changed for item in visit.events),
+            "removed": sum(item.run.removed for item in visit.events),
+        },
+    )

@@ -1,0 +1,63 @@
+"""The state of a running visit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from partners.documents import RemovedRow
+from races.models import Race
+from sync.core.cursors import next_cursor
+from sync.models import EventSync, SyncRun
+
+
+@dataclass(slots=True, kw_only=True)
+class EventVisit:
+    """One event of a visit: its schedule row, its open run, and what was found so far."""
+
+    row: EventSync
+    run: SyncRun
+    full: bool
+    present_before: set[int] = field(default_factory=set)
+    seen: set[int] = field(default_factory=set)
+    newest_modified: int | None = None
+    held: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class Visit:
+    """The conversation: the race, its events, the lane's fence."""
+
+    race: Race
+    fence: int
+    credential_id: int
+    started_at: datetime
+    events: list[EventVisit]
+    calls_before: int = 0
+    server_time: int | None = None
+    removed_rows: list[RemovedRow] = field(default_factory=list)
+    removals_asked: bool = False
+
+    @property
+    def runs(self) -> dict[int, int]:
+        return {item.row.event_id: item.run.pk for item in self.events}
+
+    def split(self) -> list[Visit]:
+        """One visit per event, with the same runs: for an answer that refuses the list because of one of them."""
+        return [
+            replace(self, events=[item], server_time=None, removed_rows=[], removals_asked=False)
+            for item in self.events
+        ]
+
+    def event_ids(self, *, full: bool) -> list[int]:
+        return [item.row.event.provider_event_id for item in self.events if item.full == full]
+
+
+def cursor_after(visit: Visit, item: EventVisit, *, before: int | None) -> int | None:
+    """Where the next fetch of this event starts: provider time, never ahead of what is stored."""
+    return next_cursor(
+        before=before,
+        newest_seen=item.newest_modified,
+        server_time=visit.server_time,
+        now=int(visit.started_at.timestamp()),
+    )

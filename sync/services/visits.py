@@ -1,0 +1,205 @@
+"""One visit: a conversation with the provider about one race, for all its events that are due.
+
+Fetch a page, store it, renew the lease; after the last page of an error-free fetch store the cursor, the runs and the
+next due times in one transaction. No call is made inside a transaction.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from django.db import transaction
+from partners.runsignup.client import RunSignUpClient
+from partners.runsignup.parsing import decode_participant
+
+from partners.documents import ParticipantPage, RemovedRow
+from partners.gate import database_now
+from partners.runsignup import paging
+from races import ingest, removals
+from races.models import Participant
+from sync.core.cadence import reconcile_due, removals_due
+from sync.core.policy import DEFAULT_POLICY, Policy
+from sync.core.slots import comes_along
+from sync.core.tiers import Tier
+from sync.models import EventSync, SyncRun, Trigger
+from sync.services import visit_outcomes
+from sync.services.event_schedule import window_of
+from sync.services.leases import lane_hold
+from sync.services.visit_state import EventVisit, Visit
+
+logger = logging.getLogger(__name__)
+
+
+def visit_open(
+    *, credential_id: int, fence: int, race_id: int, trigger: Trigger | None = None, policy: Policy = DEFAULT_POLICY
+) -> Visit | None:
+    """Claim the picked events of a race, and those that come along, and write their open runs.
+
+    None when nothing of the race is picked any more. `trigger` overrides what the schedule says. Raises Fenced.
+    """
+    with transaction.atomic():
+        lease_until = lane_hold(credential_id, fence=fence)
+        now = database_now()
+        rows = list(
+            EventSync.objects.select_for_update(of=("self",))
+            .filter(credential_id=credential_id, event__race_id=race_id, due_at__isnull=False)
+            .select_related("event__race")
+            .order_by("pk")
+        )
+        if not any(row.picked_at for row in rows):
+            return None
+        taken = [row for row in rows if row.picked_at or _comes_along(row, now=now, policy=policy)]
+        visit_id = uuid.uuid4()
+        runs = [_open_run(row, visit_id, now=now, trigger=trigger, policy=policy) for row in taken]
+        for run in runs:
+            run.lease_until = lease_until
+        SyncRun.objects.bulk_create(runs)
+        EventSync.objects.filter(pk__in=[row.pk for row in taken], picked_at=None).update(picked_at=now)
+    return Visit(
+        race=taken[0].event.race,
+        fence=fence,
+        credential_id=credential_id,
+        started_at=now,
+        events=[EventVisit(row=row, run=run, full=run.full) for row, run in zip(taken, runs, strict=True)],
+    )
+
+
+def _comes_along(row: EventSync, *, now: datetime, policy: Policy) -> bool:
+    return bool(row.tier and row.due_at) and comes_along(due_at=row.due_at, now=now, tier=Tier(row.tier), policy=policy)
+
+
+def _open_run(
+    row: EventSync, visit_id: uuid.UUID, *, now: datetime, trigger: Trigger | None, policy: Policy
+) -> SyncRun:
+    full = row.cursor is None or reconcile_due(
+        window=window_of(row.event), reconciled_at=row.reconciled_at, now=now, policy=policy
+    )
+    return SyncRun(
+        event_id=row.event_id,
+        visit=visit_id,
+        cycle_id=row.picked_cycle_id,
+        trigger=trigger or row.due_trigger,
+        tier=row.tier,
+        came_along=row.picked_at is None,
+        full=full,
+        due_at=row.due_at,
+        started_at=now,
+        cursor_before=row.cursor,
+    )
+
+
+def visit_run(visit: Visit, client: RunSignUpClient, *, policy: Policy = DEFAULT_POLICY) -> None:
+    """Fetch and store. Raises ProviderError, NoBudget or Fenced: what was stored stays, the cursors do not move."""
+    visit.calls_before = client.calls
+    for item in visit.events:
+        if item.full:
+            item.present_before = _active_ids(item.row.event_id)
+    # The last page is not stored alone: it shares the transaction of the cursors.
+    last = _store_all_but_last(visit, _pages(visit, client))
+    if _asks_for_removals(visit):
+        visit.removed_rows = _removed_rows(visit, client)
+        visit.removals_asked = True
+    with transaction.atomic():
+        lane_hold(visit.credential_id, fence=visit.fence)
+        if last is not None:
+            _store(visit, last)
+        _store_removals(visit)
+        visit_outcomes.close_good(visit, calls=client.calls - visit.calls_before, policy=policy)
+
+
+def _active_ids(event_id: int) -> set[int]:
+    active = Participant.objects.filter(event_id=event_id, removed_at=None)
+    return set(active.values_list("registration_id", flat=True))
+
+
+def _pages(visit: Visit, client: RunSignUpClient) -> Iterator[ParticipantPage]:
+    """First what is compared in full, then what changed since the oldest cursor of the others."""
+    race_id = visit.race.provider_race_id
+    if full := visit.event_ids(full=True):
+        yield from paging.participant_pages(client, race_id=race_id, event_ids=full)
+    if changed := visit.event_ids(full=False):
+        since = min(item.row.cursor or 0 for item in visit.events if not item.full)
+        yield from paging.participant_pages(client, race_id=race_id, event_ids=changed, modified_after=since)
+
+
+def _store_all_but_last(visit: Visit, pages: Iterator[ParticipantPage]) -> ParticipantPage | None:
+    held: ParticipantPage | None = None
+    for page in pages:
+        if visit.server_time is None:
+            visit.server_time = page.server_time
+        if held is not None:
+            with transaction.atomic():
+                until = lane_hold(visit.credential_id, fence=visit.fence)
+                SyncRun.objects.filter(pk__in=list(visit.runs.values())).update(lease_until=until)
+                _store(visit, held)
+        held = page
+    return held
+
+
+def _store(visit: Visit, page: ParticipantPage) -> None:
+    stored = ingest.store_participants(
+        race=visit.race, rows=page.rows, decode=decode_participant, now=visit.started_at, runs=visit.runs
+    )
+    by_provider_id = {item.row.event.provider_event_id: item for item in visit.events}
+    for row in page.rows:
+        item = by_provider_id.get(row.event_id)
+        if item is None:
+            continue
+        item.seen.add(row.registration_id)
+        if row.last_modified is not None:
+            item.newest_modified = max(item.newest_modified or 0, row.last_modified)
+    for item in visit.events:
+        item.run.pages += 1
+        counts = stored.get(item.row.event_id)
+        if counts is None:
+            continue
+        item.run.fetched += counts.fetched
+        item.run.added += counts.added + counts.restored
+        item.run.changed += counts.changed
+        _note_rejected(item.run, [f"registration {bad.registration_id}: {bad.reason}" for bad in counts.rejected])
+    # A row whose event cannot be read belongs to no event: the first one shows it.
+    _note_rejected(visit.events[0].run, [f"a row of the page: {bad.reason}" for bad in page.rejected])
+
+
+def _note_rejected(run: SyncRun, reasons: Sequence[str]) -> None:
+    run.rejected += len(reasons)
+    shown = [text for text in [run.error_text, *reasons] if text]
+    run.error_text = "; ".join(shown)[:2000]
+
+
+def _asks_for_removals(visit: Visit) -> bool:
+    """A first look needs no list of who left before; a full comparison needs the reasons of who is missing."""
+    known = [item for item in visit.events if item.row.removals_cursor is not None]
+    return any(item.full or removals_due(tier=Tier(item.row.tier or "LOW"), visits=item.row.visits) for item in known)
+
+
+def _removed_rows(visit: Visit, client: RunSignUpClient) -> list[RemovedRow]:
+    known = [item for item in visit.events if item.row.removals_cursor is not None]
+    since = min(item.row.removals_cursor or 0 for item in known)
+    pages = paging.removed_pages(
+        client,
+        race_id=visit.race.provider_race_id,
+        event_ids=[item.row.event.provider_event_id for item in known],
+        modified_after=since,
+    )
+    return [row for page in pages for row in page.rows]
+
+
+def _store_removals(visit: Visit) -> None:
+    left = removals.apply_removed(race=visit.race, rows=visit.removed_rows, now=visit.started_at, runs=visit.runs)
+    for item in visit.events:
+        counts = left.get(item.row.event_id)
+        item.run.removed += counts.removed if counts else 0
+        if item.full:
+            missing = removals.mark_missing(
+                event=item.row.event,
+                seen=item.seen,
+                present_before=item.present_before,
+                now=visit.started_at,
+                run=item.run.pk,
+            )
+            item.run.removed += missing.removed
+            item.held = missing.held
