@@ -53,6 +53,10 @@ class RowError:
     reason: str
 
 
+class RejectedRow(Exception):
+    """A row of a page that cannot be stored. The text says which field and why, without repeating the person's data."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParticipantRow:
     """A participant as the page has it: the ids and the provider's own bytes, decoded only when they are new to us."""

@@ -1,0 +1,13 @@
+"""What every test needs: PostgreSQL, a fixed moment, and no way out of this machine."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+
+@pytest.fixture
+def now() -> datetime:
+    """A Saturday morning: 2026-06-06 10:00 UTC is 06:00 in New York."""
+    return datetime(2026, 6, 6, 10, 0, tzinfo=UTC)

@@ -1,0 +1,12 @@
+"""The project's settings as tests see them: a developer's machine without a .env, fast password hashes, quiet logs."""
+
+import os
+
+# What a developer has in the environment or in .env must not decide what a test sees.
+os.environ["DEBUG"] = "true"
+for _name in ("RUNSIGNUP_URL", "RUNSIGNUP_REG", "RUNSIGNUP_REG_SECRET", "ALLOWED_HOSTS"):
+    os.environ[_name] = ""
+
+from project88.settings import *  # noqa: E402, F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
