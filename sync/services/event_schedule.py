@@ -7,7 +7,8 @@ from datetime import datetime
 
 from races.models import Event
 from sync.core.policy import DEFAULT_POLICY, Policy
-from sync.core.tiers import StartWindow, start_window, tier_at, tier_until
+from sync.core.slots import earlier_for_next_tier, entry_due
+from sync.core.tiers import StartWindow, Tier, finished_after, start_window, tier_at, tier_until
 from sync.models import EventSync, Trigger
 
 RACE_OFF = "This race is switched off: nothing of it is synced. Switch it on in the admin."
@@ -69,22 +70,32 @@ def place(row: EventSync, event: Event, *, now: datetime, policy: Policy) -> Non
     window = window_of(event)
     tier = tier_at(window, now=now, policy=policy)
     if reason or tier is None:
-        row.tier = row.tier_until = None
+        row.hold_reason = reason
+        row.tier_until = None
+        if not reason and _owes_last_visit(row, window, policy=policy):
+            return
         # A sync that a person asked for still happens after the end, but not for a race that is closed to us.
         if reason or row.due_trigger != Trigger.MANUAL:
             row.due_at = None
-        if row.due_at is not None:
-            row.tier = "LOW"
-        row.hold_reason = reason
+        row.tier = None if row.due_at is None else Tier.LOW.value
         return
     if row.hold_reason in {RACE_OFF, RACE_GONE, EVENT_GONE}:
         row.hold_reason = ""
     changed = row.tier != tier.value
     row.tier, row.tier_until = tier.value, tier_until(window, now=now, policy=policy)
-    if row.due_at is None or (changed and row.due_at > now):
+    race_id = event.race.provider_race_id
+    if row.due_at is None:
         row.due_at = now
-    elif row.tier_until is not None and row.due_at > row.tier_until:
-        row.due_at = max(now, row.tier_until)
+    elif changed:
+        row.due_at = min(row.due_at, entry_due(tier=tier, race_id=race_id, at=now, policy=policy))
+    row.due_at = earlier_for_next_tier(row.due_at, window=window, race_id=race_id, now=now, policy=policy)
+
+
+def _owes_last_visit(row: EventSync, window: StartWindow | None, *, policy: Policy) -> bool:
+    """A visit that fell due while the event was HIGH is still made, though no cycle came in time for it."""
+    if window is None or row.due_at is None:
+        return False
+    return row.tier == Tier.HIGH.value and row.due_at <= finished_after(window, policy=policy)
 
 
 def retier_due(*, now: datetime, policy: Policy = DEFAULT_POLICY) -> int:

@@ -1,0 +1,27 @@
+"""Which extra calls a visit makes: the look for withdrawals, and the full comparison."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sync.core.policy import Policy, Tier
+from sync.core.tiers import StartWindow, tier_begins
+
+# Every n-th good visit asks who left: a second call at every HIGH visit would cost half of the key's budget.
+REMOVALS_EVERY: dict[Tier, int] = {Tier.HIGH: 5, Tier.MEDIUM: 3, Tier.LOW: 1}
+RECONCILE_EVERY = timedelta(days=1)
+
+
+def removals_due(*, tier: Tier, visits: int) -> bool:
+    """`visits`: the good visits before this one."""
+    return visits % REMOVALS_EVERY[tier] == 0
+
+
+def reconcile_due(*, window: StartWindow | None, reconciled_at: datetime | None, now: datetime, policy: Policy) -> bool:
+    """A full comparison: when the event is first seen, once a day, and when it has entered MEDIUM or HIGH."""
+    if reconciled_at is None or now - reconciled_at >= RECONCILE_EVERY:
+        return True
+    if window is None:
+        return False
+    entries = [tier_begins(window, tier, policy=policy) for tier in (Tier.HIGH, Tier.MEDIUM)]
+    return any(reconciled_at < entry <= now for entry in entries)
