@@ -43,7 +43,7 @@ RUNSIGNUP_REG, RUNSIGNUP_REG_SECRET = environment.both_or_neither(
 )
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "project88.apps.Project88AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
