@@ -28,7 +28,11 @@ class EventDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RaceDocument:
-    """One race with the events that the answer listed. `timezone` is the provider's text: maybe unknown or empty."""
+    """One race with the events that the answer listed. `timezone` is the provider's text: maybe unknown or empty.
+
+    `rejected_events` says of which events nothing could be read: a known event that is not in `events` may be one of
+    them.
+    """
 
     race_id: int
     name: str
@@ -43,6 +47,7 @@ class RaceDocument:
     registration_open: bool
     events: tuple[EventDocument, ...]
     raw: str
+    rejected_events: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +145,9 @@ class RemovedPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RacesPage:
+    """One page of the list of races. `rejected` says what of it could not be read, races and events: when it is not
+    empty, a known race or event that is missing here may be one of them. `size` counts all races that were sent."""
+
     races: tuple[RaceDocument, ...]
     rejected: tuple[str, ...]
     size: int
