@@ -1,0 +1,144 @@
+"""`manage.py sandbox`: the emulator of RunSignUp as a process of its own."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import signal
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from partners.runsignup.sandbox import SandboxServer, World, build_world
+
+
+class Command(BaseCommand):
+    help = (
+        "Answer like the RunSignUp API, on this machine only, for invented races and people. Point RUNSIGNUP_URL to "
+        "the address it prints. The same --seed and --anchor always make the same world; --life lets people register, "
+        "switch and withdraw in it. Truth and ledger can be asked under /sandbox/. Ctrl-C stops it."
+    )
+    # It touches neither the database nor the settings that the checks are about.
+    requires_system_checks = []  # type: ignore[assignment]
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--port", type=_whole(0, 65_535), default=8089, help="port on 127.0.0.1, 0 for any free one (default: 8089)"
+        )
+        parser.add_argument("--seed", type=int, default=1, help="which world (default: 1)")
+        parser.add_argument(
+            "--keys", type=_whole(1, 10_000), default=13, help="API keys, one per timing partner (default: 13)"
+        )
+        parser.add_argument("--races", type=_whole(1, 100_000), default=60, help="races of all keys (default: 60)")
+        parser.add_argument(
+            "--events", type=_whole(1, 500_000), default=150, help="events still to come, 1 to 5 a race (default: 150)"
+        )
+        parser.add_argument(
+            "--participants", type=_whole(0, 5_000_000), default=20_000, help="people in all events (default: 20000)"
+        )
+        parser.add_argument(
+            "--hourly-limit", type=_whole(1, 1_000_000), default=1000, help="calls an hour of a key (default: 1000)"
+        )
+        parser.add_argument(
+            "--latency", type=_seconds, default=0.0, metavar="SECONDS", help="how long every call takes (default: 0)"
+        )
+        parser.add_argument(
+            "--life", type=_seconds, default=0.0, metavar="CHANGES_PER_MINUTE", help="how much happens (default: 0)"
+        )
+        parser.add_argument(
+            "--anchor",
+            type=_moment,
+            default=None,
+            metavar="ISO TIME",
+            help="the moment that starts are spread around, such as 2026-06-06T10:00Z (default: now)",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            world = build_world(
+                seed=options["seed"],
+                anchor=options["anchor"],
+                keys=options["keys"],
+                races=options["races"],
+                events=options["events"],
+                participants=options["participants"],
+                hourly_limit=options["hourly_limit"],
+            )
+        except ValueError as error:
+            raise CommandError(str(error), returncode=2) from error
+        server = self._server(world, options)
+        stopping = threading.Event()
+        before = {
+            number: signal.signal(number, lambda *_: stopping.set()) for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        try:
+            with server:
+                self._greet(server, options["life"])
+                stopping.wait()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        self.stdout.write("The sandbox has stopped.")
+
+    def _server(self, world: World, options: dict[str, Any]) -> SandboxServer:
+        port = options["port"]
+        try:
+            return SandboxServer(world, port=port, latency=options["latency"], life=options["life"])
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise CommandError(
+                    f"Port {port} is in use. Is another sandbox running? Choose another with --port."
+                ) from error
+            raise CommandError(f"Port {port} cannot be used: {error.strerror}.") from error
+
+    def _greet(self, server: SandboxServer, life: float) -> None:
+        world = server.world
+        first = world.key_list()[0]
+        active = sum(registration.is_active for registration in world.registrations.values())
+        self.stdout.write(
+            f"The sandbox answers at {server.url}\n"
+            f"  {len(world.keys)} keys, {len(world.races)} races, {len(world.events)} events, {active:,} people; "
+            f"{life:g} changes a minute\n"
+            f"  RUNSIGNUP_URL={server.url}\n"
+            f"  first key: {first['key']}  secret: {first['secret']}   all: {server.root}/sandbox/keys\n"
+            "  Ctrl-C stops it."
+        )
+        self.stdout.flush()
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number.") from None
+        if not least <= number <= most:
+            raise argparse.ArgumentTypeError(f"{number} is not between {least} and {most}.")
+        return number
+
+    return read
+
+
+def _seconds(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number.") from None
+    if not 0 <= number <= 1_000_000:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1000000.")
+    return number
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an ISO time, such as 2026-06-06T10:00Z.") from None
+    if moment.tzinfo is None:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} says no time zone; write 2026-06-06T10:00Z or 2026-06-06T06:00-04:00."
+        )
+    return moment.astimezone(UTC)
