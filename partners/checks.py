@@ -1,4 +1,4 @@
-"""System checks of the stored keys: a wrong CREDENTIAL_KEYS must be found at the start, not at 6 o'clock on race day."""
+"""System checks of the stored keys: a wrong CREDENTIAL_KEYS is found at the start, not on race day."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def stored_secrets_are_readable(
         Error(
             f"CREDENTIAL_KEYS cannot decrypt {count} (credential {', '.join(map(str, unreadable[:5]))}"
             f"{', …' if len(unreadable) > 5 else ''}).",
-            hint="Put the Fernet key that encrypted them back into CREDENTIAL_KEYS: the first key of the list encrypts, "
+            hint="Put the Fernet key that encrypted them back into CREDENTIAL_KEYS: its first key encrypts, "
             "every key of it decrypts. Is that key lost, enter the secrets again in the admin.",
             id="partners.E001",
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
@@ -35,7 +35,13 @@ def decrypt(token: str) -> Secret:
         ) from None
 
 
-class EncryptedField(models.TextField):
+if TYPE_CHECKING:
+    _SecretText = models.TextField[Secret, Secret]
+else:
+    _SecretText = models.TextField
+
+
+class EncryptedField(_SecretText):
     """Text encrypted with CREDENTIAL_KEYS; the value in Python is a `Secret` ("" when nothing is stored)."""
 
     def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Secret | None:

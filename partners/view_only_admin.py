@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.core.paginator import Paginator
@@ -19,7 +19,8 @@ class CappedPaginator(Paginator):
 
     @cached_property
     def count(self) -> int:
-        return self.object_list[:COUNTED].count()
+        rows = cast("QuerySet[Any]", self.object_list)
+        return rows[:COUNTED].count()
 
 
 class ViewOnlyAdmin(admin.ModelAdmin):

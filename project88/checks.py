@@ -7,7 +7,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core import checks
+from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import connections
 
 from project88.environment import LOOPBACK_HOSTS
@@ -18,9 +19,10 @@ OLDEST_POSTGRESQL = 15
 @register()
 def queue_does_not_deliver_running_tasks_again(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """E001 for each queue whose `retry` ends before the task that it would deliver again can have ended."""
-    shared = {name: value for name, value in settings.Q_CLUSTER.items() if name != "ALT_CLUSTERS"}
-    queues = {shared.get("name", "default"): shared}
-    queues |= {name: shared | own for name, own in settings.Q_CLUSTER.get("ALT_CLUSTERS", {}).items()}
+    all_settings: dict[str, Any] = settings.Q_CLUSTER
+    shared: dict[str, Any] = {name: value for name, value in all_settings.items() if name != "ALT_CLUSTERS"}
+    queues: dict[str, dict[str, Any]] = {shared.get("name", "default"): shared}
+    queues |= {name: shared | own for name, own in all_settings.get("ALT_CLUSTERS", {}).items()}
     return [
         Error(
             f"Q_CLUSTER: retry of the queue {name!r} is {queue['retry']} s, its tasks may run {queue['timeout']} s.",
@@ -45,8 +47,8 @@ def caller_registration_is_set(app_configs: Any = None, **kwargs: Any) -> list[C
     if settings.RUNSIGNUP_REG or urlsplit(settings.RUNSIGNUP_URL).hostname in LOOPBACK_HOSTS:
         return []
     return [
-        Warning(
-            "RUNSIGNUP_REG is not set: from 2027-01-01 on RunSignUp refuses every call without an API caller registration.",
+        checks.Warning(
+            "RUNSIGNUP_REG is not set: from 2027-01-01 on RunSignUp refuses calls without API caller registration.",
             hint="Register this installation on RunSignUp's page “API Keys” (free) and set RUNSIGNUP_REG and "
             "RUNSIGNUP_REG_SECRET.",
             id="project88.W001",
@@ -59,7 +61,7 @@ def database_is_new_enough(
     *, databases: Sequence[str] | None = None, app_configs: Any = None, **kwargs: Any
 ) -> list[CheckMessage]:
     """E002 for a PostgreSQL whose features the queries count on are missing."""
-    found = []
+    found: list[CheckMessage] = []
     for alias in databases or []:
         connection = connections[alias]
         with connection.cursor() as cursor:

@@ -6,6 +6,8 @@ from datetime import datetime
 
 from partners.gate import database_now
 from sync.services import cycles, lanes
+from sync.services.discovery import discoveries_start, discovery_run
+from sync.services.key_releases import key_release
 
 
 def cycle(intended: str | None = None) -> None:
@@ -16,3 +18,22 @@ def cycle(intended: str | None = None) -> None:
 def lane(credential_id: int) -> None:
     """The lane of one credential; does nothing when another one is at it."""
     lanes.lane_run(credential_id=credential_id)
+
+
+def discoveries() -> None:
+    """Queue the discoveries that are due: a schedule of every minute."""
+    discoveries_start(now=database_now())
+
+
+def discovery(credential_id: int, asked_at: str | None = None) -> None:
+    """Find the races of one key; does nothing when one that began after `asked_at` (ISO text) has done it."""
+    discovery_run(
+        credential_id=credential_id,
+        now=database_now(),
+        asked_at=datetime.fromisoformat(asked_at) if asked_at else None,
+    )
+
+
+def key_released(credential_id: int) -> None:
+    """A refused key works again: its events are due at once."""
+    key_release(credential_id=credential_id, now=database_now())

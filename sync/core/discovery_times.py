@@ -24,6 +24,8 @@ def last_look(*, timezone: str, now: datetime) -> datetime:
     today = now.astimezone(zone).date()
     # Compared in UTC: two moments of one zone are otherwise compared by their wall clocks.
     looks = [
-        datetime.combine(day, look, zone).astimezone(UTC) for day in (today - timedelta(days=1), today) for look in LOOKS
+        datetime.combine(day, look, zone).astimezone(UTC)
+        for day in (today - timedelta(days=1), today)
+        for look in LOOKS
     ]
     return max(look for look in looks if look <= now)

@@ -1,0 +1,221 @@
+"""Onboarding: a key is tested before anything of it is stored, and tested again whenever a person asks.
+
+Each of these may call the provider, so none may be called inside a transaction; the parts that only store are named so.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import TypeAlias
+
+from django.db import IntegrityError, transaction
+from django.utils.text import slugify
+from django_q.tasks import async_task
+
+from partners import gate, providers
+from partners.budget import Purpose
+from partners.credential_problems import CredentialProblem, credential_problem
+from partners.documents import CredentialReport
+from partners.gate import NoBudget
+from partners.models import Credential, TimingPartner
+from partners.runsignup.client import RunSignUpClient
+from partners.runsignup.errors import ProviderError
+from partners.secret import Secret
+from partners.trial_calls import trial_gate, trials_book
+
+logger = logging.getLogger(__name__)
+
+Gate: TypeAlias = Callable[[], AbstractContextManager[object]]
+
+# Upwards calls go by name, the task's as the queue's: this package must not import what works with it.
+DISCOVERY_TASK = "sync.tasks.discovery"
+DISCOVERY_QUEUE = "sync"
+RELEASE_TASK = "sync.tasks.key_released"
+
+# A person waits for the answer, and a key that is refused keeps all its races waiting: its calls are as urgent as any.
+VERIFY_PURPOSE: Purpose = "HIGH"
+VERIFY_PATIENCE = 5.0
+NO_PARTICIPANTS = (
+    "but it may not read the participants of the race that was tried: ask its director to give your company access"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Onboarded:
+    partner: TimingPartner
+    credential: Credential
+    report: CredentialReport
+
+
+def credential_try(*, api_key: str, api_secret: Secret, key_style: str, now: datetime) -> CredentialReport:
+    """What this key sees; it need not be stored. Raises CredentialProblem with a sentence that says what to do."""
+    stored = Credential.objects.filter(api_key=api_key).defer("api_secret").first()
+    if stored is not None:
+        raise _already_stored(stored)
+    return _test(api_key=api_key, api_secret=api_secret, key_style=key_style, call_gate=trial_gate(api_key), now=now)
+
+
+def _already_stored(stored: Credential) -> CredentialProblem:
+    return CredentialProblem(f"This key is stored already, as {stored}: verify it there.", field="api_key")
+
+
+def _test(*, api_key: str, api_secret: Secret, key_style: str, call_gate: Gate, now: datetime) -> CredentialReport:
+    transport = providers.make_transport_for(api_key=api_key, api_secret=api_secret, key_style=key_style)
+    try:
+        return RunSignUpClient(transport=transport, gate=call_gate).credential_test(now=now)
+    except (ProviderError, NoBudget) as error:
+        raise credential_problem(error) from error
+    finally:
+        transport.close()
+
+
+def partner_onboard(
+    *,
+    name: str,
+    timezone: str,
+    api_key: str,
+    api_secret: Secret,
+    key_style: str,
+    contact_email: str = "",
+    label: str = "main",
+    now: datetime,
+) -> Onboarded:
+    """Test the key, store a new partner with it, ask for its discovery. Raises CredentialProblem: nothing stored."""
+    name = name.strip()
+    if not name:
+        raise CredentialProblem("A timing partner needs a name.", field="name")
+    if TimingPartner.objects.filter(name__iexact=name).exists():
+        raise CredentialProblem(
+            f"There is a timing partner named {name} already: add a further key under its own label.",
+            field="name",
+        )
+    report = credential_try(api_key=api_key, api_secret=api_secret, key_style=key_style, now=now)
+    partner = TimingPartner(name=name, contact_email=contact_email, timezone=timezone)
+    credential = Credential(label=label, api_key=api_key, api_secret=api_secret, key_style=key_style)
+    return tested_key_store(partner=partner, credential=credential, report=report, now=now)
+
+
+def credential_add(
+    *, partner: TimingPartner, label: str, api_key: str, api_secret: Secret, key_style: str, now: datetime
+) -> Onboarded:
+    """Test a further key of a partner and store it. Raises CredentialProblem: nothing is stored."""
+    if partner.credentials.filter(label=label).exists():
+        raise CredentialProblem(
+            f"{partner} has a key labelled {label} already: choose another label, or replace that key's secret.",
+            field="label",
+        )
+    report = credential_try(api_key=api_key, api_secret=api_secret, key_style=key_style, now=now)
+    credential = Credential(label=label, api_key=api_key, api_secret=api_secret, key_style=key_style)
+    return tested_key_store(partner=partner, credential=credential, report=report, now=now)
+
+
+def tested_key_store(
+    *, partner: TimingPartner, credential: Credential, report: CredentialReport, now: datetime
+) -> Onboarded:
+    """Store what `credential_try` found good: the partner (when it is new), its key, and the calls that were spent.
+
+    Both are unsaved rows, or `partner` is a stored one. Raises CredentialProblem when somebody was faster.
+    """
+    try:
+        with transaction.atomic():
+            if partner.pk is None:
+                partner.slug = _free_slug(partner.name)
+                partner.save()
+            credential.partner = partner
+            credential.status, credential.status_detail = Credential.Status.OK, status_detail(report)
+            credential.verified_at = now
+            credential.save()
+            trials_book(credential)
+            # The time tells the task whether a discovery that ran meanwhile has served it already.
+            transaction.on_commit(
+                partial(async_task, DISCOVERY_TASK, credential.pk, now.isoformat(), cluster=DISCOVERY_QUEUE)
+            )
+    except IntegrityError:
+        raise CredentialProblem(
+            "Somebody stored this key or partner a moment ago: look at the list of keys.", field="api_key"
+        ) from None
+    logger.info(
+        "Key stored",
+        extra={"action": "key_stored", "partner": partner.slug, "credential": credential.pk, "races": report.races},
+    )
+    return Onboarded(partner=partner, credential=credential, report=report)
+
+
+def _free_slug(name: str) -> str:
+    """The name's slug, with a number when another partner has it. A name without Latin letters becomes "partner"."""
+    base = slugify(name)[:70].strip("-") or "partner"
+    taken = set(TimingPartner.objects.filter(slug__startswith=base).values_list("slug", flat=True))
+    slug, number = base, 1
+    while slug in taken:
+        number += 1
+        slug = f"{base}-{number}"
+    return slug
+
+
+def status_detail(report: CredentialReport) -> str:
+    """`valid, 28 races, 61 upcoming events`, and what does not work."""
+    races = "1 race" if report.races == 1 else f"{report.races} races"
+    events = "1 upcoming event" if report.upcoming_events == 1 else f"{report.upcoming_events} upcoming events"
+    detail = f"valid, {races}, {events}"
+    return f"{detail}, {NO_PARTICIPANTS}" if report.participants_readable is False else detail
+
+
+def credential_verify(credential: Credential, now: datetime) -> CredentialReport:
+    """Test a stored key and write down what comes back; a refused key that works resumes at once.
+
+    Raises CredentialProblem; a refusal is stored, a test that could not be made changes nothing.
+    """
+    try:
+        report = secret_try(credential=credential, api_secret=credential.api_secret, now=now)
+    except CredentialProblem as problem:
+        if problem.refused:
+            credential.status, credential.status_detail = Credential.Status.REFUSED, problem.text
+            credential.refused_at = now
+            credential.save(update_fields=["status", "status_detail", "refused_at"])
+        raise
+    with transaction.atomic():
+        _confirmed(credential, report, now=now)
+    return report
+
+
+def _confirmed(credential: Credential, report: CredentialReport, *, now: datetime) -> None:
+    """Inside a transaction. A key that staff paused works, but stays paused."""
+    # Not from the instance: a lane may have written a refusal since it was read.
+    before = Credential.objects.select_for_update().values_list("status", flat=True).get(pk=credential.pk)
+    credential.status = Credential.Status.PAUSED if before == Credential.Status.PAUSED else Credential.Status.OK
+    credential.status_detail, credential.verified_at, credential.refused_at = status_detail(report), now, None
+    credential.save(update_fields=["status", "status_detail", "verified_at", "refused_at"])
+    if before == Credential.Status.REFUSED:
+        transaction.on_commit(partial(async_task, RELEASE_TASK, credential.pk))
+
+
+def secret_try(*, credential: Credential, api_secret: Secret, now: datetime) -> CredentialReport:
+    """What the stored key sees with another secret. Nothing is stored. Raises CredentialProblem."""
+    return _test(
+        api_key=credential.api_key,
+        api_secret=api_secret,
+        key_style=credential.key_style,
+        call_gate=partial(gate.call, credential.pk, purpose=VERIFY_PURPOSE, patience=VERIFY_PATIENCE),
+        now=now,
+    )
+
+
+def secret_store(*, credential: Credential, api_secret: Secret, report: CredentialReport, now: datetime) -> None:
+    """Store a secret that `secret_try` found good; a refused key resumes at once."""
+    with transaction.atomic():
+        credential.api_secret = api_secret
+        credential.save(update_fields=["api_secret"])
+        _confirmed(credential, report, now=now)
+    logger.info("Secret replaced", extra={"action": "secret_replaced", "credential": credential.pk})
+
+
+def credential_replace_secret(*, credential: Credential, api_secret: Secret, now: datetime) -> CredentialReport:
+    """Test another secret of a stored key and store it. Raises CredentialProblem: the old one stays."""
+    report = secret_try(credential=credential, api_secret=api_secret, now=now)
+    secret_store(credential=credential, api_secret=api_secret, report=report, now=now)
+    return report
