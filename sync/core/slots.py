@@ -6,7 +6,7 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 
 from sync.core.policy import Policy, Tier
-from sync.core.tiers import StartWindow, tier_at, tier_until
+from sync.core.tiers import StartWindow, finished_after, tier_at, tier_until
 
 
 def phase(race_id: int, *, period: timedelta) -> timedelta:
@@ -37,7 +37,7 @@ def next_due(*, window: StartWindow | None, race_id: int, now: datetime, policy:
     Only one visit is ever owed: slots that passed during an outage are not made up for.
     """
     tier = tier_at(window, now=now, policy=policy)
-    if tier is None:
+    if tier is None or (window is not None and now == finished_after(window, policy=policy)):
         return None
     slot = slot_at_or_after(now + timedelta(microseconds=1), race_id=race_id, period=policy.rule(tier).period)
     return earlier_for_next_tier(slot, window=window, race_id=race_id, now=now, policy=policy)
