@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 from partners.runsignup.sandbox.model import ACTIVE, REASONS, REMOVED, Event, Race, Registration, Version
@@ -22,8 +22,8 @@ class ChangeError(ValueError):
 def apply(world: World, kind: str, *, now: float, details: dict[str, Any]) -> dict[str, Any]:
     """Do one change at `now` (Unix seconds, the true clock).
 
-    About people: register {event_id, user?, row?}; edit {user?, row?}; bib {bib_num?, chip_num?}; withdraw {reason?};
-    transfer {to_event_id}; defer; restore. Each but register means the registration of `registration_id`, or the first
+    About people: register {event_id, user?, row?}; edit {user?, row?, drop?}; bib {bib_num?, chip_num?};
+    withdraw {reason?}; transfer {to_event_id}; defer; restore. Each but register means the registration of `registration_id`, or the first
     fitting one of `event_id`.
     About events: start {event_id, start_time}; cancel {event_id}.
     About keys: grant and revoke {key, race_id}; key {key, secret?, hourly_limit?}.
@@ -74,11 +74,17 @@ def edit(
     event_id: int | None = None,
     user: dict[str, Any] | None = None,
     row: dict[str, Any] | None = None,
+    drop: list[str] | None = None,
 ) -> Outcome:
-    """Any field of an active registration, also to values that no provider should send."""
+    """Any field of an active registration, also to values that no provider should send.
+
+    `drop` names fields that the row no longer has, those of the user as `user.email`.
+    """
     registration = _pick(world, registration_id, event_id, ACTIVE)
-    old = registration.current.row
-    _write(world, registration, now, changed=(row or {}) | {"user": old["user"] | (user or {})})
+    dropped = set(drop or ())
+    person = registration.current.row["user"] | (user or {})
+    person = {name: value for name, value in person.items() if f"user.{name}" not in dropped}
+    _write(world, registration, now, changed=(row or {}) | {"user": person}, dropped=dropped)
     return [registration.registration_id], []
 
 
@@ -135,7 +141,7 @@ def transfer(
         world,
         event=target,
         user=row["user"],
-        age=row["age"],
+        age=row.get("age"),
         now=now,
         overlay={
             name: row[name]
@@ -156,6 +162,8 @@ def restore(world: World, now: float, *, registration_id: int | None = None, eve
 
 def start(world: World, now: float, *, event_id: int, start_time: str | None) -> Outcome:
     """Move a start; null or 00:00 are what directors leave who do not know yet."""
+    if start_time is not None and not isinstance(start_time, str):
+        raise ChangeError(f"A start_time is a text such as '6/6/2026 07:30', or null, not {start_time!r}.")
     event = _event(world, event_id)
     event.start_time = start_time
     _touch(world, event.race, now)
@@ -191,7 +199,9 @@ def set_key(
     if key not in world.keys:
         raise ChangeError(f"There is no key {key!r}.")
     if hourly_limit is not None:
-        world.keys[key].hourly_limit = int(hourly_limit)
+        if not isinstance(hourly_limit, int) or hourly_limit < 1:
+            raise ChangeError(f"An hourly_limit is a whole number from 1 on, not {hourly_limit!r}.")
+        world.keys[key].hourly_limit = hourly_limit
     if secret is not None:
         world.keys[key].secret = secret
     return [], []
@@ -271,10 +281,18 @@ def _add(
     return registration
 
 
-def _write(world: World, registration: Registration, now: float, *, changed: dict[str, Any]) -> None:
+def _write(
+    world: World,
+    registration: Registration,
+    now: float,
+    *,
+    changed: dict[str, Any],
+    dropped: Collection[str] = (),
+) -> None:
     """A new active version. A `last_modified` in `changed` goes out as it is, the filter keeps the true one."""
     modified = _modified(world, now)
     row = registration.current.row | {"last_modified": modified} | changed
+    row = {name: value for name, value in row.items() if name not in dropped}
     registration.add_version(Version(at=now, modified=modified, state=ACTIVE, row=row))
 
 

@@ -78,7 +78,15 @@ class Fault:
         return "fault delay"
 
 
-_NAMES = frozenset(each.name for each in fields(Fault)) - {"used"}
+# What a script may say of each field; one that it leaves out stays at rest.
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("endpoint", "key", "message", "body", "location", "content_type"), str),
+    **dict.fromkeys(("race_id", "event_id", "calls", "status", "error", "pad"), int),
+    **dict.fromkeys(("truncate", "drip", "delay", "share"), (int, float)),
+    **dict.fromkeys(("html", "drop", "honest"), bool),
+    "retry_after": (str, int),
+    "ignore": (list, tuple),
+}
 
 
 class Faults:
@@ -88,12 +96,14 @@ class Faults:
 
     def add(self, **what: Any) -> None:
         """Put one more fault into the script; the first that matches a call happens to it. Raises FaultError."""
-        unknown = sorted(set(what) - _NAMES)
-        if unknown:
-            raise FaultError(f"A fault has no {', '.join(unknown)}. Known: {', '.join(sorted(_NAMES))}.")
+        for name, value in what.items():
+            if name not in _TYPES:
+                raise FaultError(f"A fault has no {name}. Known: {', '.join(sorted(_TYPES))}.")
+            if not isinstance(value, _TYPES[name]):
+                raise FaultError(f"The {name} of a fault cannot be {value!r}.")
         if "ignore" in what:
             what["ignore"] = tuple(what["ignore"])
-        if what.get("retry_after") is not None:
+        if "retry_after" in what:
             what["retry_after"] = str(what["retry_after"])
         fault = Fault(**what)
         with self._lock:

@@ -21,10 +21,10 @@ _KINDS = {"register": 34, "bib": 24, "edit": 16, "transfer": 10, "withdraw": 10,
 
 def step(world: World, *, now: float, rng: Random) -> dict[str, Any] | None:
     """One thing that happens at `now` in an event to come; None where no event is left or nobody is there to do it."""
-    events = [event for event in world.events.values() if _weight(event, now)]
-    if not events:
+    weights = [_weight(event, now) for event in world.events.values()]
+    if not any(weights):
         return None
-    event = rng.choices(events, weights=[_weight(event, now) for event in events])[0]
+    event = rng.choices(list(world.events.values()), weights=weights)[0]
     kind = rng.choices(list(_KINDS), weights=list(_KINDS.values()))[0]
     details = _details(world, event, kind, rng)
     if details is None:

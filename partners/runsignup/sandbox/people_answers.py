@@ -16,13 +16,13 @@ _SORTS: dict[str, Callable[[Registration], Any]] = {
     "registration_id": lambda registration: registration.registration_id,
     "registration_date": lambda registration: registration.registered,
     "last_modified": lambda registration: registration.current.modified,
-    "age": lambda registration: registration.current.row["age"] or 0,
+    "age": lambda registration: _comparable(registration.current.row.get("age")),
     "name": lambda registration: _name(registration, "last_name", "first_name"),
     "first_name": lambda registration: _name(registration, "first_name", "last_name"),
     "last_name": lambda registration: _name(registration, "last_name", "first_name"),
-    "bib_num": lambda registration: str(registration.current.row["bib_num"] or ""),
-    "chip_num": lambda registration: str(registration.current.row["chip_num"] or ""),
-    "gender": lambda registration: str(registration.current.row["user"].get("gender")),
+    "bib_num": lambda registration: _comparable(registration.current.row.get("bib_num")),
+    "chip_num": lambda registration: _comparable(registration.current.row.get("chip_num")),
+    "gender": lambda registration: _comparable(registration.current.row["user"].get("gender")),
 }
 
 
@@ -37,8 +37,8 @@ def participants(race: Race, parameters: Parameters, *, share: float | None = No
         addons=parameters.flag("include_registration_addons"),
     )
     encoded = [(registration.event.event_id, encoded_row(registration, blocks)) for registration in rows]
-    if parameters.flag("include_template_participant") and race.events[0].registrations:
-        encoded.insert(0, (events[0].event_id, _template(race.events[0].registrations[0], blocks)))
+    if parameters.flag("include_template_participant") and events[0].registrations:
+        encoded.insert(0, (events[0].event_id, _template(events[0].registrations[0], blocks)))
     return _wrappers(race, events, encoded)
 
 
@@ -118,6 +118,11 @@ def _page(lists: list[list[Registration]], parameters: Parameters) -> list[Regis
         rows.sort(key=_SORTS[name], reverse=direction.strip().upper() == "DESC")
     page, size = parameters.page(most=MOST_ROWS_OF_A_PAGE)
     return rows[(page - 1) * size : page * size]
+
+
+def _comparable(value: Any) -> tuple[float, str]:
+    """Numbers before texts, nothing first: a script may have put anything there."""
+    return (float(value), "") if isinstance(value, int | float) else (float("inf") if value else -1.0, str(value or ""))
 
 
 def _name(registration: Registration, first: str, then: str) -> tuple[str, str]:

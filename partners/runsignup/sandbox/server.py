@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import select
 import socket
+import sys
 import threading
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,15 +21,15 @@ from partners.runsignup.sandbox.responses import HTML, NOT_FOUND, Response, resp
 from partners.runsignup.sandbox.rows import to_json
 from partners.runsignup.sandbox.world import World
 
-# A kept-alive connection that asks nothing for so long is closed.
-_IDLE_SECONDS = 60.0
+# A kept-alive connection that asks nothing for so long is closed: nginx's default, and longer than a cycle of a minute.
+_IDLE_SECONDS = 75.0
 _LARGEST_BODY = 10_000_000
 
 
 class SandboxServer:
     """Answers for a world from `start` (or `with`) to `stop`. `latency` is added to every call, in seconds.
 
-    Raises ValueError for a host that is not this machine, OSError where the port is taken.
+    Raises ValueError for a host that is not this machine; `start` raises OSError where the port is taken.
     """
 
     def __init__(
@@ -38,13 +39,16 @@ class SandboxServer:
             raise ValueError(f"The sandbox has no passwords of its own and answers only on loopback, not on {host}.")
         self.world = world
         self.life = LifeThread(world, life)
-        self._http = _Server((host, port), world=world, control=Control(world, self.life), latency=latency)
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), name="sandbox-http", daemon=True)
+        self._address = (host, port)
+        self._latency = latency
+        self._http: _Server | None = None
+        self._thread = threading.Thread(target=self._serve, name="sandbox-http", daemon=True)
 
     @property
     def root(self) -> str:
-        host, port = self._http.server_address[:2]
-        return f"http://{host!s}:{port}"
+        """`http://127.0.0.1:PORT`; the port is known from `start` on where any free one will do."""
+        host, port = self._address if self._http is None else self._http.server_address[:2]
+        return f"http://[{host!s}]:{port}" if ":" in str(host) else f"http://{host!s}:{port}"
 
     @property
     def url(self) -> str:
@@ -52,17 +56,26 @@ class SandboxServer:
         return f"{self.root}/rest"
 
     def start(self) -> SandboxServer:
+        self._http = _Server(
+            self._address, world=self.world, control=Control(self.world, self.life), latency=self._latency
+        )
         self.life.start()
         self._thread.start()
         return self
 
     def stop(self) -> None:
-        """Stop answering and close every connection; calls that wait or drip are cut."""
+        """Stop answering and close every connection; calls that wait or drip are cut. Harmless before `start`."""
+        if self._http is None:
+            return
         self.life.stop()
         self._http.shutdown()
         self._thread.join()
         self._http.close_connections()
         self._http.server_close()
+
+    def _serve(self) -> None:
+        if self._http is not None:
+            self._http.serve_forever(poll_interval=0.05)
 
     def __enter__(self) -> SandboxServer:
         return self.start()
@@ -111,8 +124,6 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Clients that hang up are part of the play; anything else is printed."""
-        import sys
-
         if not isinstance(sys.exc_info()[1], ConnectionError | TimeoutError):
             super().handle_error(request, client_address)
 

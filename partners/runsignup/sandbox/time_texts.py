@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 EASTERN = ZoneInfo("America/New_York")
@@ -30,6 +31,7 @@ def slashed_day(day: date) -> str:
     return f"{day.month}/{day.day}/{day.year} 00:00"
 
 
+@lru_cache(maxsize=100_000)  # every look at a start asks again, and strptime is slow
 def parse_slashed(text: str | None) -> datetime | None:
     """A start as text, without zone; null for anything else than `n/j/YYYY HH:MM`."""
     try:

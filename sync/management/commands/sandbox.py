@@ -12,7 +12,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from partners.runsignup.sandbox import SandboxServer, World, build_world
+from partners.runsignup.sandbox import SandboxServer, build_world
 
 
 class Command(BaseCommand):
@@ -69,28 +69,27 @@ class Command(BaseCommand):
             )
         except ValueError as error:
             raise CommandError(str(error), returncode=2) from error
-        server = self._server(world, options)
+        server = SandboxServer(world, port=options["port"], latency=options["latency"], life=options["life"])
         stopping = threading.Event()
-        before = {
-            number: signal.signal(number, lambda *_: stopping.set()) for number in (signal.SIGINT, signal.SIGTERM)
-        }
+        signals = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, lambda *_: stopping.set()) for number in signals}
         try:
-            with server:
-                self._greet(server, options["life"])
-                stopping.wait()
+            self._start(server, options["port"])
+            self._greet(server, options["life"])
+            stopping.wait()
         finally:
+            server.stop()
             for number, handler in before.items():
                 signal.signal(number, handler)
         self.stdout.write("The sandbox has stopped.")
 
-    def _server(self, world: World, options: dict[str, Any]) -> SandboxServer:
-        port = options["port"]
+    def _start(self, server: SandboxServer, port: int) -> None:
         try:
-            return SandboxServer(world, port=port, latency=options["latency"], life=options["life"])
+            server.start()
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise CommandError(
-                    f"Port {port} is in use. Is another sandbox running? Choose another with --port."
+                    f"Port {port} is in use: perhaps by another sandbox. Take another --port."
                 ) from error
             raise CommandError(f"Port {port} cannot be used: {error.strerror}.") from error
 
