@@ -26,6 +26,10 @@ class CredentialProblem(Exception):
         self.refused = refused
 
 
+class InvalidEntry(CredentialProblem):
+    """What was entered cannot be stored whatever the provider says; the provider was not asked."""
+
+
 def credential_problem(error: ProviderError | NoBudget) -> CredentialProblem:
     """The sentence for an outcome of a call that tested a key."""
     match error:

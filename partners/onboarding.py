@@ -13,13 +13,14 @@ from datetime import datetime
 from functools import partial
 from typing import TypeAlias
 
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 from django_q.tasks import async_task
 
 from partners import gate, providers
 from partners.budget import Purpose
-from partners.credential_problems import CredentialProblem, credential_problem
+from partners.credential_problems import CredentialProblem, InvalidEntry, credential_problem
 from partners.documents import CredentialReport
 from partners.gate import NoBudget
 from partners.models import Credential, TimingPartner
@@ -86,17 +87,16 @@ def partner_onboard(
     now: datetime,
 ) -> Onboarded:
     """Test the key, store a new partner with it, ask for its discovery. Raises CredentialProblem: nothing stored."""
-    name = name.strip()
-    if not name:
-        raise CredentialProblem("A timing partner needs a name.", field="name")
-    if TimingPartner.objects.filter(name__iexact=name).exists():
-        raise CredentialProblem(
-            f"There is a timing partner named {name} already: add a further key under its own label.",
+    partner = TimingPartner(name=name.strip(), contact_email=contact_email, timezone=timezone)
+    _check_entry(partner, "name", "contact_email", "timezone")
+    if TimingPartner.objects.filter(name__iexact=partner.name).exists():
+        raise InvalidEntry(
+            f"There is a timing partner named {partner} already: add a further key under its own label.",
             field="name",
         )
-    report = credential_try(api_key=api_key, api_secret=api_secret, key_style=key_style, now=now)
-    partner = TimingPartner(name=name, contact_email=contact_email, timezone=timezone)
     credential = Credential(label=label, api_key=api_key, api_secret=api_secret, key_style=key_style)
+    _check_entry(credential, "label", "api_key", "key_style")
+    report = credential_try(api_key=api_key, api_secret=api_secret, key_style=key_style, now=now)
     return tested_key_store(partner=partner, credential=credential, report=report, now=now)
 
 
@@ -105,13 +105,25 @@ def credential_add(
 ) -> Onboarded:
     """Test a further key of a partner and store it. Raises CredentialProblem: nothing is stored."""
     if partner.credentials.filter(label=label).exists():
-        raise CredentialProblem(
+        raise InvalidEntry(
             f"{partner} has a key labelled {label} already: choose another label, or replace that key's secret.",
             field="label",
         )
-    report = credential_try(api_key=api_key, api_secret=api_secret, key_style=key_style, now=now)
     credential = Credential(label=label, api_key=api_key, api_secret=api_secret, key_style=key_style)
+    _check_entry(credential, "label", "api_key", "key_style")
+    report = credential_try(api_key=api_key, api_secret=api_secret, key_style=key_style, now=now)
     return tested_key_store(partner=partner, credential=credential, report=report, now=now)
+
+
+def _check_entry(row: TimingPartner | Credential, *entered: str) -> None:
+    """Raises InvalidEntry for the first entered field that cannot be stored."""
+    if isinstance(row, Credential) and not row.api_secret:
+        raise InvalidEntry("The API secret is empty.", field="api_secret")
+    try:
+        row.clean_fields(exclude={field.name for field in row._meta.fields} - set(entered))
+    except ValidationError as error:
+        field, problems = next(iter(error.message_dict.items()))
+        raise InvalidEntry(f"{field.replace('_', ' ').capitalize()}: {problems[0]}", field=field) from None
 
 
 def tested_key_store(
