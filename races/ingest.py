@@ -88,8 +88,8 @@ def store_participants(
 
 def _unusable(row: ParticipantRow, event: int | None) -> str:
     if event is None:
-        return f"its event {row.event_id} is not one of this race"
-    return "the registration id is out of range"
+        return f"its event {row.event_id} is not one of this race."
+    return "registration_id is out of range."
 
 
 def _superseded(row: ParticipantRow, *, by: ParticipantRow | None) -> bool:

@@ -66,7 +66,7 @@ def races_store(*, credential: Credential, documents: Sequence[RaceDocument], no
     accepted: dict[int, RaceDocument] = {}
     for document in documents:
         if problem := _problem(document, document.race_id):
-            rejected.append(f"race {document.race_id}: {problem}")
+            rejected.append(f"race {document.race_id}: {problem}.")
         else:
             accepted[document.race_id] = document
     races = _Tally()
@@ -174,6 +174,6 @@ def _events_of(accepted: Mapping[int, RaceDocument], rejected: list[str]) -> Ite
     for race_id, race in sorted(accepted.items()):
         for event in race.events:
             if problem := _problem(event, event.event_id):
-                rejected.append(f"race {race_id}, event {event.event_id}: {problem}")
+                rejected.append(f"race {race_id}, event {event.event_id}: {problem}.")
             else:
                 yield race_id, event

@@ -114,11 +114,13 @@ def _departure(
     participant: Participant, row: RemovedRow, *, arrived: Mapping[int, tuple[str, str]], now: datetime
 ) -> Departure:
     reason, successor = _reason(row), _successor(row)
-    removed_at = believable(row.removed_at, now=now) or participant.removed_at or now
+    # The time of a removal that nobody gave was only when we noticed it.
+    known = None if participant.removed_reason == MISSING else participant.removed_at
+    said = believable(row.removed_at, now=now) or known or now
     return Departure(
         participant_id=participant.pk,
         event_id=participant.event_id,
-        removed_at=removed_at,
+        removed_at=max(said, known or said),
         reason=reason,
         successor=successor,
         changes=facts(

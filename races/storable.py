@@ -12,10 +12,12 @@ def text_problem(text: str, *, longest: int) -> str:
     """Why `text` cannot be stored, "" when it can. Never repeats the text: it may be personal."""
     if "\x00" in text:
         return "contains a NUL character"
-    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+    try:
+        text.encode()
+    except UnicodeEncodeError:
         return "contains half a character (a lone surrogate)"
     if len(text) > longest:
-        return f"has {len(text)} characters, more than {longest}"
+        return f"has {len(text)} characters, at most {longest} are stored"
     return ""
 
 

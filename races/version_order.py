@@ -24,9 +24,9 @@ def is_older(version: datetime | None, *, stored: datetime | None, now: datetime
 def brings_back(listed: datetime | None, *, removed_at: datetime, reason: str, now: datetime) -> bool:
     """True when a removed registration that is listed as active, last changed at `listed`, is active again.
 
-    A removal stands only against a list that may have been fetched before it: when it is not older than the last change
-    of the registration and not clearly before `now`, when the fetch began. Who was only missing is back once listed.
+    A removal stands only against a list that may have been fetched before it: when it came after the last change of
+    the registration and is not clearly before `now`, when the fetch began. Who was only missing is back once listed.
     """
-    if reason == MISSING or listed is None or listed > removed_at:
+    if reason == MISSING or listed is None or listed >= removed_at:
         return True
     return removed_at < now - CLOCK_SLACK
