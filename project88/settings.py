@@ -87,7 +87,10 @@ TEMPLATES = [
 ]
 
 # One engine everywhere: COPY, SKIP LOCKED, partial indexes and advisory locks are what the product is built on.
-_database_url = environment.text("DATABASE_URL") or embedded_postgres.database_url(BASE_DIR)
+# EMBEDDED_DATABASE keeps the demo's invented races apart from real ones in the same embedded server.
+_database_url = environment.text("DATABASE_URL") or embedded_postgres.database_url(
+    BASE_DIR, database=environment.text("EMBEDDED_DATABASE") or "project88"
+)
 _database = environ.Env.db_url_config(_database_url)
 if _database["ENGINE"] != "django.db.backends.postgresql":
     raise ImproperlyConfigured(
@@ -110,7 +113,7 @@ CACHES = {
     "q": {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": VAR_DIR / "cache"},
 }
 
-# Three queues: a cycle must never wait behind a lane, a lane never behind a backfill.
+# Two queues: a cycle must never wait behind a lane.
 # retry > timeout + (queue_limit + bulk + 1) / workers * timeout, else django-q2 delivers a running task a second time.
 Q_CLUSTER = {
     "name": "default",
@@ -132,7 +135,6 @@ Q_CLUSTER = {
     "label": "Queue",
     "ALT_CLUSTERS": {
         "sync": {"workers": 8, "queue_limit": 2, "timeout": 150, "retry": 400},
-        "backfill": {"workers": 1, "queue_limit": 1, "timeout": 3600, "retry": 12000, "poll": 1.0},
     },
 }
 
@@ -153,7 +155,8 @@ USE_I18N = False
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-WHITENOISE_USE_FINDERS = DEBUG
+# Both follow our DEBUG, not Django's flag, which a test runner turns off: no collectstatic for development and tests.
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG
 if not DEBUG and "pytest" not in sys.modules:
     STORAGES = {
         "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

@@ -1,8 +1,24 @@
 """The table of every URL."""
 
 from django.contrib import admin
+from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
+from sync.web import views
+
 urlpatterns = [
+    path("", views.race_list, name="race_list"),
+    path("live/", views.race_list_live, name="race_list_live"),
+    path("races/<int:race_pk>/", views.race_page, name="race_page"),
+    path("races/<int:race_pk>/live/", views.race_live, name="race_live"),
+    path("races/<int:race_pk>/sync-now/", views.sync_now, name="sync_now"),
+    path("races/<int:race_pk>/events/<int:event_pk>/", views.event_page, name="event_page"),
+    path("races/<int:race_pk>/events/<int:event_pk>/live/", views.event_live, name="event_live"),
+    path("races/<int:race_pk>/events/<int:event_pk>/sync-now/", views.sync_now, name="event_sync_now"),
+    path("operations/", views.operations, name="operations"),
+    path("operations/live/", views.operations_live, name="operations_live"),
+    path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+    path("favicon.ico", views.favicon, name="favicon"),
     path("admin/", admin.site.urls),
 ]

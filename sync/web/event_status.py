@@ -1,0 +1,223 @@
+"""The state of events as pages show it: one selector for the race list, the race page and the event page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.db.models import Count, Q, QuerySet
+
+from partners.gate import BudgetState, budget_states
+from races.models import Event, Participant
+from sync.core.policy import DEFAULT_POLICY, Policy, Tier
+from sync.core.status import EventState, Status, Word, status_of
+from sync.core.tiers import PLACEHOLDER_EARLIEST, PLACEHOLDER_LATEST, finished_after, zone_of
+from sync.models import EventSync, SyncRun
+from sync.services.cycles import blocked_reason
+from sync.services.event_schedule import EVENT_GONE, RACE_GONE, RACE_OFF, closed_reason, window_of
+from sync.web.lateness import late_cause
+from sync.web.runs import TABLE_RUNS, RunRow, Strip, latest_runs, run_row, short_error, strip
+from sync.web.scheduler import Beat
+from sync.web.times import Moment, day_text, moment
+from sync.web.words import ICONS, KIND_OF_WORD, Kind, TierView, tier_view
+
+NOT_IN_SCHEDULE = "It is not in the schedule yet: the next discovery adds it."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """People of an event: registered now, those of them with a bib, and those who withdrew."""
+
+    registered: int = 0
+    bibs: int = 0
+    withdrawn: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventStatus:
+    """One event at `now`. `starts` is text for a start without a time of day too; `cause`: why it is late."""
+
+    pk: int
+    race_pk: int
+    name: str
+    distance: str
+    starts: Moment | None
+    start_text: str
+    start_problem: str
+    tier: TierView | None
+    status: Status
+    kind: Kind
+    icon: str
+    cause: str
+    over: bool
+    gone: bool
+    checked_at: datetime | None
+    due_at: datetime | None
+    as_of: Moment | None
+    withdrawals_as_of: Moment | None
+    changed: Moment | None
+    due: Moment | None
+    due_now: bool
+    counts: Counts
+    strip: Strip | None
+    runs: tuple[RunRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the database says about a list of events, each part read with one or two queries for all of them."""
+
+    counts: dict[int, Counts]
+    running: frozenset[int]
+    runs: dict[int, list[SyncRun]]
+    budgets: dict[int, BudgetState]
+    beat: Beat
+
+
+def with_state(events: QuerySet[Event]) -> QuerySet[Event]:
+    """The events with everything their state needs, without the provider's raw text and without any secret."""
+    return events.select_related("sync", "race__credential__partner").defer(
+        "raw", "race__raw", "race__credential__api_secret", "race__credential__api_key"
+    )
+
+
+def event_statuses(
+    events: Sequence[Event], *, beat: Beat, now: datetime, runs: bool = True, policy: Policy = DEFAULT_POLICY
+) -> tuple[EventStatus, ...]:
+    """The states of `events` (from `with_state`), in their order. The number of queries does not depend on theirs."""
+    ids = [event.pk for event in events]
+    credentials = {event.race.credential_id: event.race.credential for event in events}
+    known = Known(
+        counts=participant_counts(ids),
+        running=frozenset(
+            # A run whose lease ended belongs to a dead worker: it is not running, whatever the row says.
+            SyncRun.objects.filter(event_id__in=ids, lease_until__gt=now).values_list("event_id", flat=True)
+        ),
+        runs=latest_runs(ids) if runs else {},
+        budgets=budget_states(list(credentials.values())),
+        beat=beat,
+    )
+    return tuple(_status(event, known, now=now, policy=policy) for event in events)
+
+
+def participant_counts(event_ids: Sequence[int]) -> dict[int, Counts]:
+    """Both questions are answered from an index alone: 5,000 people an event must not be read every five seconds."""
+    people = Participant.objects.filter(event_id__in=event_ids).values("event_id")
+    active = {
+        row["event_id"]: row
+        for row in people.filter(removed_at=None).annotate(registered=Count("*"), bibs=Count("bib", filter=~Q(bib="")))
+    }
+    counts: dict[int, Counts] = {}
+    for row in people.annotate(everybody=Count("*")):
+        here = active.get(row["event_id"], {"registered": 0, "bibs": 0})
+        counts[row["event_id"]] = Counts(
+            registered=here["registered"], bibs=here["bibs"], withdrawn=row["everybody"] - here["registered"]
+        )
+    return counts
+
+
+def _status(event: Event, known: Known, *, now: datetime, policy: Policy) -> EventStatus:
+    row: EventSync | None = getattr(event, "sync", None)
+    zone = zone_of(event.race.timezone)
+    window = window_of(event)
+    over = window is not None and now > finished_after(window, policy=policy)
+    status = _word(event, row, running=event.pk in known.running, over=over, now=now, policy=policy)
+    kind = KIND_OF_WORD[status.word]
+    recent = known.runs.get(event.pk, [])
+    tier = Tier(row.tier) if row and row.tier and not over else None
+    due_at = row.due_at if row else None
+    return EventStatus(
+        pk=event.pk,
+        race_pk=event.race_id,
+        name=event.name,
+        distance=event.distance,
+        starts=None if event.start_is_placeholder else moment(event.starts_at, zone=zone, now=now, seconds=False),
+        start_text=_start_text(event, zone=zone, now=now),
+        start_problem=_start_problem(event),
+        tier=tier_view(tier, window=window, policy=policy),
+        status=status,
+        kind=kind,
+        icon=ICONS[kind],
+        cause=_cause(status, row, recent, known, event, zone=zone, now=now),
+        over=over,
+        gone=event.gone_at is not None,
+        checked_at=row.checked_at if row else None,
+        due_at=due_at,
+        as_of=moment(row.checked_at if row else None, zone=zone, now=now),
+        withdrawals_as_of=moment(row.removals_checked_at if row else None, zone=zone, now=now),
+        changed=moment(row.changed_at if row else None, zone=zone, now=now),
+        due=moment(due_at, zone=zone, now=now),
+        due_now=due_at is not None and due_at <= now,
+        counts=known.counts.get(event.pk, Counts()),
+        strip=strip(recent, zone=zone, now=now),
+        runs=tuple(run_row(run, zone=zone, now=now) for run in recent[:TABLE_RUNS]),
+    )
+
+
+def _word(event: Event, row: EventSync | None, *, running: bool, over: bool, now: datetime, policy: Policy) -> Status:
+    state = EventState(
+        tier=Tier(row.tier) if row and row.tier else None,
+        due_at=row.due_at if row else None,
+        checked_at=row.checked_at if row else None,
+        is_running=running,
+        is_picked=bool(row and row.picked_at),
+        failures=row.failures if row else 0,
+        blocked_reason=_blocked(event, row, over=over),
+        over=over,
+    )
+    status = status_of(state, now=now, policy=policy)
+    if row is None and status.word is Word.NOT_SCHEDULED:
+        return Status(word=status.word, reason=NOT_IN_SCHEDULE)
+    return status
+
+
+def _blocked(event: Event, row: EventSync | None, *, over: bool) -> str:
+    hold = row.hold_reason if row else ""
+    if over:
+        # Nothing is to be synced any more, so a switched-off race or a refused key needs nobody for this event.
+        return "" if hold in {RACE_OFF, RACE_GONE, EVENT_GONE} else hold
+    return closed_reason(event) or blocked_reason(event.race.credential) or hold
+
+
+def _cause(
+    status: Status,
+    row: EventSync | None,
+    recent: Sequence[SyncRun],
+    known: Known,
+    event: Event,
+    *,
+    zone: ZoneInfo,
+    now: datetime,
+) -> str:
+    if not status.is_bad or status.word is Word.NEEDS_ACTION or row is None:
+        return ""
+    error = next((run.error_text for run in recent if run.error_text), "")
+    return late_cause(
+        failures=row.failures,
+        error=short_error(error),
+        scheduler_silent=known.beat.is_silent,
+        budget=known.budgets.get(event.race.credential_id),
+        picked_at=row.picked_at,
+        zone=zone,
+        now=now,
+    )
+
+
+def _start_text(event: Event, *, zone: ZoneInfo, now: datetime) -> str:
+    """For a start that is not a moment; "" otherwise."""
+    if event.starts_at is None:
+        return "No start date"
+    return f"{day_text(event.starts_at, zone=zone, now=now)}, no time of day" if event.start_is_placeholder else ""
+
+
+def _start_problem(event: Event) -> str:
+    if event.starts_at is None:
+        return "RunSignUp has no start for this event: set it there, until then it is checked every hour only."
+    if event.start_is_placeholder:
+        return (
+            f"RunSignUp has no usable start time: taken as between {PLACEHOLDER_EARLIEST:%H:%M} and "
+            f"{PLACEHOLDER_LATEST:%H:%M}. Set it there."
+        )
+    return ""

@@ -1,0 +1,46 @@
+"""Pages that keep themselves current: the polled fragment is the template that the page includes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import wraps
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render, resolve_url
+from django.utils.cache import get_conditional_response, patch_cache_control
+from django_htmx.http import HttpResponseClientRedirect
+
+View = Callable[..., HttpResponse]
+
+
+def fragment(request: HttpRequest, template: str, context: dict[str, object]) -> HttpResponse:
+    """The fragment with an ETag of its own bytes; 304 when the reader has them already."""
+    response = render(request, template, context)
+    etag = f'"{hashlib.blake2b(response.content, digest_size=16).hexdigest()}"'
+    response["ETag"] = etag
+    # "no-cache" lets the browser keep it but asks each time; nobody else's cache may.
+    patch_cache_control(response, private=True, no_cache=True)
+    return get_conditional_response(request, etag=etag, response=response) or response
+
+
+def polled(view: View) -> View:
+    """For fragments: a reader whose session ended is taken to the login page as a whole.
+
+    A redirect would be followed by the poll, and the login page would appear inside the page.
+    """
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        if request.user.is_authenticated:
+            return view(request, *args, **kwargs)
+        if not getattr(request, "htmx", False):
+            return redirect_to_login(request.get_full_path())
+        page = getattr(request.htmx, "current_url_abs_path", None) or "/"  # type: ignore[attr-defined]
+        login = redirect_to_login(page, resolve_url(settings.LOGIN_URL))
+        return HttpResponseClientRedirect(login.url)
+
+    return login_not_required(wrapped)

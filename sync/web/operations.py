@@ -1,0 +1,201 @@
+"""The staff page: does the machine run, what did it do, which keys have room, what fails."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.db.models import Count, Sum
+
+from partners.models import ApiUsage, CallBudget, Credential
+from sync.models import Cycle, EventSync, Outcome, SyncRun
+from sync.web.runs import RunRow, run_row
+from sync.web.scheduler import banner_text, last_beat
+from sync.web.times import Moment, moment
+from sync.web.words import ICONS, Kind
+
+CYCLES = 20
+FAILING_RUNS = 20
+# The failing runs are looked for in the index of the latest runs; without an end a healthy system would read it all.
+FAILING_WITHIN = timedelta(hours=24)
+KEYS = 100
+NEARLY_SPENT = 0.83
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TierCount:
+    due: int
+    picked: int
+    deferred: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CycleRow:
+    """`tiers` from the most urgent on; `outcomes` (word, count) of what it picked, the zeros left out."""
+
+    started: Moment
+    seconds: str
+    tiers: tuple[TierCount, ...]
+    outcomes: tuple[tuple[str, int], ...]
+    calls: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRow:
+    """A key: calls of the last hour against its limit, its lane, and how many events wait for it."""
+
+    name: str
+    status: str
+    kind: Kind
+    icon: str
+    detail: str
+    calls: int
+    limit: int
+    rate: int
+    percent: int
+    throttled: int
+    lane: str
+    waiting: int
+    paused_until: Moment | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailingRun:
+    event_pk: int
+    race_pk: int
+    event: str
+    race: str
+    run: RunRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operations:
+    beat: Moment | None
+    is_silent: bool
+    banner: str
+    cycles: tuple[CycleRow, ...]
+    keys: tuple[KeyRow, ...]
+    keys_left: int
+    failing: tuple[FailingRun, ...]
+
+
+def operations(*, now: datetime) -> Operations:
+    beat = last_beat(now=now)
+    keys = _keys(now=now)
+    return Operations(
+        beat=moment(beat.at, zone=UTC, now=now),
+        is_silent=beat.is_silent,
+        banner=banner_text(beat, zone=UTC, now=now),
+        cycles=tuple(_cycle(cycle, now=now) for cycle in Cycle.objects.order_by("-started_at")[:CYCLES]),
+        keys=keys[:KEYS],
+        keys_left=max(0, len(keys) - KEYS),
+        failing=_failing(now=now),
+    )
+
+
+def _cycle(cycle: Cycle, *, now: datetime) -> CycleRow:
+    started = moment(cycle.started_at, zone=UTC, now=now)
+    assert started is not None  # noqa: S101 - a cycle always has a start
+    took = f"{(cycle.finished_at - cycle.started_at).total_seconds():.2f} s" if cycle.finished_at else "not finished"
+    tiers = tuple(
+        TierCount(
+            due=getattr(cycle, f"{name}_due"),
+            picked=getattr(cycle, f"{name}_picked"),
+            deferred=getattr(cycle, f"{name}_deferred"),
+        )
+        for name in ("high", "medium", "low")
+    )
+    outcomes = tuple((outcome.value, count) for outcome in Outcome if (count := getattr(cycle, outcome.value)))
+    return CycleRow(started=started, seconds=took, tiers=tiers, outcomes=outcomes, calls=cycle.calls)
+
+
+def _keys(*, now: datetime) -> tuple[KeyRow, ...]:
+    """Keys that need somebody first, then those with the most calls."""
+    usage = {
+        row["credential_id"]: row
+        for row in ApiUsage.objects.filter(minute__gt=now - timedelta(hours=1))
+        .values("credential_id")
+        .annotate(made=Sum("calls"), slowed=Sum("throttled"))
+    }
+    picked = EventSync.objects.filter(picked_at__isnull=False).values("credential_id").annotate(waiting=Count("*"))
+    waiting = {row["credential_id"]: row["waiting"] for row in picked}
+    budgets = CallBudget.objects.in_bulk()
+    credentials = Credential.objects.select_related("partner").defer("api_secret", "api_key")
+    rows = [
+        _key(
+            credential,
+            budgets.get(credential.pk),
+            calls=usage[credential.pk]["made"] if credential.pk in usage else 0,
+            throttled=usage[credential.pk]["slowed"] if credential.pk in usage else 0,
+            waiting=waiting.get(credential.pk, 0),
+            now=now,
+        )
+        for credential in credentials
+    ]
+    order = {Kind.BAD: 0, Kind.WARN: 1}
+    return tuple(sorted(rows, key=lambda row: (order.get(row.kind, 2), -row.calls, row.name)))
+
+
+def _key(
+    credential: Credential,
+    budget: CallBudget | None,
+    *,
+    calls: int,
+    throttled: int,
+    waiting: int,
+    now: datetime,
+) -> KeyRow:
+    limit = credential.hourly_limit
+    paused = budget.paused_until if budget and budget.paused_until and budget.paused_until > now else None
+    kind = _key_kind(credential, paused=paused is not None, share=calls / limit)
+    return KeyRow(
+        name=str(credential),
+        status="partner off" if not credential.partner.is_active else credential.status,
+        kind=kind,
+        icon=ICONS[kind],
+        detail=credential.status_detail,
+        calls=calls,
+        limit=limit,
+        rate=(budget.rate_per_hour if budget else None) or limit,
+        percent=round(100 * calls / limit),
+        throttled=throttled,
+        lane=_lane(budget, now=now),
+        waiting=waiting,
+        paused_until=moment(paused, zone=UTC, now=now),
+    )
+
+
+def _key_kind(credential: Credential, *, paused: bool, share: float) -> Kind:
+    if credential.status == Credential.Status.REFUSED:
+        return Kind.BAD
+    if credential.status == Credential.Status.PAUSED or not credential.partner.is_active:
+        return Kind.IDLE
+    if paused or share > NEARLY_SPENT or credential.status == Credential.Status.UNVERIFIED:
+        return Kind.WARN
+    return Kind.GOOD
+
+
+def _lane(budget: CallBudget | None, *, now: datetime) -> str:
+    if budget is None or budget.lane_lease_until is None:
+        return "idle"
+    return "working" if budget.lane_lease_until > now else "stopped without a word"
+
+
+def _failing(*, now: datetime) -> tuple[FailingRun, ...]:
+    bad = [Outcome.FAILED, Outcome.REFUSED, Outcome.GONE, Outcome.LOST]
+    runs = (
+        SyncRun.objects.filter(started_at__gt=now - FAILING_WITHIN, outcome__in=bad)
+        .select_related("event__race")
+        .defer("event__raw", "event__race__raw")
+        .order_by("-started_at")[:FAILING_RUNS]
+    )
+    return tuple(
+        FailingRun(
+            event_pk=run.event_id,
+            race_pk=run.event.race_id,
+            event=run.event.name,
+            race=run.event.race.name,
+            run=run_row(run, zone=UTC, now=now),
+        )
+        for run in runs
+    )

@@ -1,0 +1,97 @@
+"""The race list: a line per race, the next starts first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from django.core.paginator import Page, Paginator
+from django.db.models import Min, QuerySet
+
+from races.models import Event, Race
+from sync.core.policy import Tier
+from sync.core.tiers import zone_of
+from sync.web.event_status import EventStatus, event_statuses, with_state
+from sync.web.race_sentence import Sentence, race_sentence
+from sync.web.race_status import STILL_COMING, RaceHeader, current_events, race_header
+from sync.web.scheduler import Beat, banner_text, last_beat
+from sync.web.times import Moment, moment
+
+RACES_PER_PAGE = 25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RaceRow:
+    """A line of the race list. `tier` is that of its most urgent event, "" when nothing is scheduled."""
+
+    header: RaceHeader
+    sentence: Sentence
+    starts: Moment | None
+    start_text: str
+    registered: int
+    tier: str
+    events: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RaceList:
+    rows: tuple[RaceRow, ...]
+    page: Page[int]
+    banner: str
+
+
+def race_list(*, races: QuerySet[Race], page_number: str | None, now: datetime) -> RaceList:
+    """One page of `races`, which are those that the reader may see."""
+    page = Paginator(range(races.count()), RACES_PER_PAGE).get_page(page_number)
+    shown = (
+        _coming_first(races, first=page.start_index() - 1, end=page.end_index(), now=now) if page.object_list else []
+    )
+    beat = last_beat(now=now)
+    events = list(with_state(current_events([race.pk for race in shown], now=now)))
+    statuses = event_statuses(events, beat=beat, now=now, runs=False)
+    by_race: dict[int, list[EventStatus]] = {race.pk: [] for race in shown}
+    starts: dict[int, list[datetime]] = {race.pk: [] for race in shown}
+    for event, status in zip(events, statuses, strict=True):
+        by_race[event.race_id].append(status)
+        if event.starts_at is not None and not event.start_is_placeholder:
+            starts[event.race_id].append(event.starts_at)
+    rows = tuple(_row(race, by_race[race.pk], starts[race.pk], beat=beat, now=now) for race in shown)
+    return RaceList(rows=rows, page=page, banner=banner_text(beat, zone=UTC, now=now))
+
+
+def _coming_first(races: QuerySet[Race], *, first: int, end: int, now: datetime) -> list[Race]:
+    """Places `first` to `end` of the races with an event ahead by their next start, followed by the others by name.
+
+    The order is read from the index of the starts: its cost grows with the events ahead, not with the races.
+    """
+    ahead = (
+        Event.objects.filter(starts_at__gte=now - STILL_COMING, gone_at=None, race__in=races.values("pk"))
+        .values("race_id")
+        .annotate(start=Min("starts_at"))
+        .order_by("start", "race_id")
+    )
+    coming = ahead.count()
+    ids = [row["race_id"] for row in ahead[first:end]]
+    with_partner = races.select_related("partner").defer("raw")
+    found = with_partner.in_bulk(ids)
+    others = with_partner.exclude(pk__in=ahead.order_by().values("race_id")).order_by("name", "pk")
+    return [found[pk] for pk in ids if pk in found] + list(others[max(0, first - coming) : max(0, end - coming)])
+
+
+def _row(
+    race: Race, statuses: Sequence[EventStatus], starts: Sequence[datetime], *, beat: Beat, now: datetime
+) -> RaceRow:
+    zone = zone_of(race.timezone)
+    # The next start; once all have started, the last one.
+    start = min((at for at in starts if at >= now), default=max(starts, default=None))
+    tiers = {status.tier.name for status in statuses if status.tier}
+    return RaceRow(
+        header=race_header(race, now=now),
+        sentence=race_sentence(statuses, beat=beat, zone=zone, now=now),
+        starts=moment(start, zone=zone, now=now, seconds=False),
+        start_text=next((status.start_text for status in statuses if status.start_text), "No date"),
+        registered=sum(status.counts.registered for status in statuses),
+        tier=next((tier.value for tier in Tier if tier.value in tiers), ""),
+        events=len(statuses),
+    )

@@ -1,0 +1,110 @@
+"""The race page: which events count, in which order, with which sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+
+from django.db.models import F, Max, OuterRef, Q, QuerySet, Subquery
+
+from races.models import Event, Race
+from sync.core.tiers import zone_of
+from sync.web.event_status import EventStatus, event_statuses, participant_counts, with_state
+from sync.web.race_sentence import Sentence, race_sentence
+from sync.web.scheduler import banner_text, last_beat
+from sync.web.times import day_text
+
+# A race of this morning is still of interest in the evening; and an edition may span a weekend.
+STILL_COMING = timedelta(days=1)
+ONE_EDITION = timedelta(days=2)
+EARLIER_EVENTS = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RaceHeader:
+    """`url` only when it is a web address: it comes from the provider and becomes a link."""
+
+    pk: int
+    name: str
+    place: str
+    partner: str
+    provider_race_id: int
+    url: str
+    zone_note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierEvent:
+    pk: int
+    name: str
+    day: str
+    registered: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RacePage:
+    """`earlier`: the events of past editions, at most EARLIER_EVENTS; `earlier_left` are not shown."""
+
+    header: RaceHeader
+    sentence: Sentence
+    events: tuple[EventStatus, ...]
+    earlier: tuple[EarlierEvent, ...]
+    earlier_left: int
+    banner: str
+
+
+def race_page(*, race: Race, now: datetime) -> RacePage:
+    """`race` with its partner."""
+    zone = zone_of(race.timezone)
+    beat = last_beat(now=now)
+    current = current_events([race.pk], now=now)
+    statuses = event_statuses(list(with_state(current)), beat=beat, now=now)
+    past = Event.objects.filter(race=race).exclude(pk__in=[status.pk for status in statuses])
+    earlier = list(past.defer("raw").order_by("-starts_at", "name")[: EARLIER_EVENTS + 1])
+    left = past.count() - EARLIER_EVENTS if len(earlier) > EARLIER_EVENTS else 0
+    return RacePage(
+        header=race_header(race, now=now),
+        sentence=race_sentence(statuses, beat=beat, zone=zone, now=now),
+        events=statuses,
+        earlier=_earlier(earlier[:EARLIER_EVENTS], zone=zone, now=now),
+        earlier_left=left,
+        banner=banner_text(beat, zone=zone, now=now),
+    )
+
+
+def race_header(race: Race, *, now: datetime) -> RaceHeader:
+    zone = zone_of(race.timezone)
+    return RaceHeader(
+        pk=race.pk,
+        name=race.name,
+        place=", ".join(part for part in (race.city, race.state) if part),
+        partner=race.partner.name,
+        provider_race_id=race.provider_race_id,
+        url=race.url if race.url.startswith(("https://", "http://")) else "",
+        zone_note=f"Times are {now.astimezone(zone):%Z} ({zone.key}).",
+    )
+
+
+def current_events(race_ids: Sequence[int], *, now: datetime) -> QuerySet[Event]:
+    """The edition that matters: all events from yesterday on, else the last edition; and those without a start."""
+    latest = Event.objects.filter(race=OuterRef("race")).order_by().values("race").annotate(at=Max("starts_at"))
+    return (
+        Event.objects.filter(race_id__in=race_ids)
+        .annotate(latest=Subquery(latest.values("at")))
+        .filter(Q(starts_at=None) | Q(starts_at__gte=now - STILL_COMING) | Q(starts_at__gte=F("latest") - ONE_EDITION))
+        .order_by(F("starts_at").asc(nulls_last=True), "name", "pk")
+    )
+
+
+def _earlier(events: Sequence[Event], *, zone: tzinfo, now: datetime) -> tuple[EarlierEvent, ...]:
+    counts = participant_counts([event.pk for event in events])
+    return tuple(
+        EarlierEvent(
+            pk=event.pk,
+            name=event.name,
+            day=day_text(event.starts_at, zone=zone, now=now) if event.starts_at else "no date",
+            registered=counts[event.pk].registered if event.pk in counts else 0,
+        )
+        for event in events
+    )

@@ -1,0 +1,123 @@
+"""The pages. A view reads the clock once, asks one selector and shows its answer."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.templatetags.static import static
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from partners.gate import database_now
+from races.access import visible_races
+from races.models import Event, Race
+from sync.services import sync_now as service
+from sync.web import event_page as event_selector
+from sync.web import operations as operations_selector
+from sync.web import race_list as list_selector
+from sync.web import race_status
+from sync.web.live import fragment, polled
+
+
+def _race(request: HttpRequest, pk: int) -> Race:
+    return get_object_or_404(visible_races(request.user).select_related("partner").defer("raw"), pk=pk)
+
+
+def _event(request: HttpRequest, race_pk: int, pk: int) -> Event:
+    events = Event.objects.filter(race_id=race_pk, race__in=visible_races(request.user))
+    return get_object_or_404(event_selector.events_with_race(events), pk=pk)
+
+
+@never_cache
+@require_GET
+def race_list(request: HttpRequest) -> HttpResponse:
+    return render(request, "races/race_list.html", _race_list_context(request))
+
+
+@require_GET
+@polled
+def race_list_live(request: HttpRequest) -> HttpResponse:
+    return fragment(request, "races/_race_list_live.html", _race_list_context(request))
+
+
+def _race_list_context(request: HttpRequest) -> dict[str, object]:
+    races = visible_races(request.user)
+    listed = list_selector.race_list(races=races, page_number=request.GET.get("page"), now=database_now())
+    return {"listed": listed, "banner": listed.banner}
+
+
+@never_cache
+@require_GET
+def race_page(request: HttpRequest, race_pk: int) -> HttpResponse:
+    return render(request, "races/race_page.html", _race_context(request, race_pk))
+
+
+@require_GET
+@polled
+def race_live(request: HttpRequest, race_pk: int) -> HttpResponse:
+    return fragment(request, "races/_race_live.html", _race_context(request, race_pk))
+
+
+def _race_context(request: HttpRequest, race_pk: int) -> dict[str, object]:
+    status = race_status.race_page(race=_race(request, race_pk), now=database_now())
+    return {"status": status, "banner": status.banner}
+
+
+@never_cache
+@require_GET
+def event_page(request: HttpRequest, race_pk: int, event_pk: int) -> HttpResponse:
+    shown = event_selector.event_page(
+        event=_event(request, race_pk, event_pk),
+        search=request.GET.get("q", ""),
+        people_number=request.GET.get("page"),
+        runs_number=request.GET.get("runs"),
+        now=database_now(),
+    )
+    return render(request, "races/event_page.html", {"shown": shown, "head": shown.head, "banner": shown.head.banner})
+
+
+@require_GET
+@polled
+def event_live(request: HttpRequest, race_pk: int, event_pk: int) -> HttpResponse:
+    head = event_selector.event_head(event=_event(request, race_pk, event_pk), now=database_now())
+    return fragment(request, "races/_event_live.html", {"head": head, "banner": head.banner})
+
+
+@require_POST
+def sync_now(request: HttpRequest, race_pk: int, event_pk: int | None = None) -> HttpResponse:
+    """Ask for a sync, of the whole race or of one event; back to the page that asked, which says what happens."""
+    race = _race(request, race_pk)
+    events = None if event_pk is None else [_event(request, race_pk, event_pk).pk]
+    try:
+        messages.success(request, service.request(race=race, now=database_now(), event_ids=events))
+    except service.NothingToSync as reason:
+        messages.warning(request, str(reason))
+    return redirect("race_page", race_pk) if event_pk is None else redirect("event_page", race_pk, event_pk)
+
+
+@never_cache
+@require_GET
+def operations(request: HttpRequest) -> HttpResponse:
+    return render(request, "operations/operations.html", _operations_context(request))
+
+
+@require_GET
+@polled
+def operations_live(request: HttpRequest) -> HttpResponse:
+    return fragment(request, "operations/_operations_live.html", _operations_context(request))
+
+
+def _operations_context(request: HttpRequest) -> dict[str, object]:
+    if not getattr(request.user, "is_staff", False):
+        raise Http404
+    machine = operations_selector.operations(now=database_now())
+    return {"machine": machine, "banner": machine.banner}
+
+
+@login_not_required
+@require_GET
+def favicon(_request: HttpRequest) -> HttpResponse:
+    """Browsers ask for this path on pages that name no icon, such as the admin's."""
+    return redirect(static("favicon.svg"))

@@ -1,0 +1,96 @@
+"""The words, icons and kinds that pages use for outcomes, triggers, tiers and states. Pure.
+
+A kind is what the style sheet colours: good, busy, warn, bad, idle. The word and the icon say the same without colour.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sync.core.policy import Policy, Tier
+from sync.core.status import Word
+from sync.core.tiers import StartWindow
+from sync.web.times import period_text, span_text
+
+
+class Kind(StrEnum):
+    GOOD = "good"
+    BUSY = "busy"
+    WARN = "warn"
+    BAD = "bad"
+    IDLE = "idle"
+
+
+# The icon is the id of a symbol in templates/_icons.html.
+ICONS: dict[Kind, str] = {
+    Kind.GOOD: "check",
+    Kind.BUSY: "sync",
+    Kind.WARN: "clock",
+    Kind.BAD: "alert",
+    Kind.IDLE: "pause",
+}
+
+KIND_OF_WORD: dict[Word, Kind] = {
+    Word.ON_TIME: Kind.GOOD,
+    Word.SYNCING: Kind.BUSY,
+    Word.QUEUED: Kind.BUSY,
+    Word.LATE: Kind.WARN,
+    Word.OVERDUE: Kind.BAD,
+    Word.NEEDS_ACTION: Kind.BAD,
+    Word.NOT_SCHEDULED: Kind.IDLE,
+    Word.FINISHED: Kind.IDLE,
+}
+
+# What a run's outcome means to a reader; "" is a run that still runs.
+OUTCOMES: dict[str, tuple[str, Kind]] = {
+    "": ("Running", Kind.BUSY),
+    "ok": ("Updated", Kind.GOOD),
+    "unchanged": ("No change", Kind.GOOD),
+    "throttled": ("Waited for the call limit", Kind.WARN),
+    "failed": ("Failed", Kind.BAD),
+    "refused": ("Refused by RunSignUp", Kind.BAD),
+    "gone": ("Gone from RunSignUp", Kind.BAD),
+    "lost": ("Interrupted", Kind.BAD),
+}
+
+TRIGGERS: dict[str, str] = {
+    "scheduled": "Schedule",
+    "manual": "Sync now",
+    "backfill": "Backfill",
+    "discovery": "Discovery",
+    "reconcile": "Full comparison",
+}
+
+REMOVED_REASONS: dict[str, str] = {
+    "removed": "removed in RunSignUp",
+    "transferred": "moved to another event",
+    "deferred": "deferred to a later edition",
+    "cleared": "cleared with the whole event",
+    "missing": "no longer in RunSignUp's list",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TierView:
+    """`name`: HIGH, MEDIUM, LOW; `why`: why the event is in it and what that means."""
+
+    name: str
+    why: str
+
+
+def tier_view(tier: Tier | None, *, window: StartWindow | None, policy: Policy) -> TierView | None:
+    if tier is None:
+        return None
+    often = f"Checked {period_text(policy.rule(tier).period)}"
+    lead = policy.rule(tier).lead
+    medium_lead = policy.medium.lead
+    if window is None:
+        why = "the start is not known"
+    elif tier is Tier.HIGH and lead is not None:
+        why = f"from {span_text(lead)} before the start until {span_text(policy.after_start)} after it"
+    elif tier is Tier.MEDIUM and lead is not None:
+        why = f"it starts within {span_text(lead)}"
+    else:
+        why = f"the start is more than {span_text(medium_lead)} away" if medium_lead else "the start is far away"
+    return TierView(name=tier.value, why=f"{often}: {why}")

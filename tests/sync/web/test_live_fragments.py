@@ -1,0 +1,93 @@
+"""The polled part of a page: the same template, and nothing sent twice."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("heartbeat")]
+
+
+@pytest.fixture
+def pages(scheduled, run_of):
+    """(page, fragment) URLs of everything that polls."""
+    event = scheduled()
+    run_of(event)
+    return [
+        (reverse("race_list"), reverse("race_list_live")),
+        (reverse("race_page", args=[event.race_id]), reverse("race_live", args=[event.race_id])),
+        (
+            reverse("event_page", args=[event.race_id, event.pk]),
+            reverse("event_live", args=[event.race_id, event.pk]),
+        ),
+        (reverse("operations"), reverse("operations_live")),
+    ]
+
+
+def test_a_fragment_is_byte_for_byte_what_the_page_includes(log_in, staff, pages):
+    client = log_in(staff)
+
+    for page, fragment in pages:
+        whole, part = client.get(page).content.decode(), client.get(fragment).content.decode()
+        assert part.strip()
+        assert part in whole
+        assert f'hx-get="{fragment}' in whole
+
+
+def test_an_unchanged_fragment_is_not_sent_again(log_in, staff, pages):
+    client = log_in(staff)
+
+    for _page, fragment in pages:
+        first = client.get(fragment)
+        again = client.get(fragment, headers={"If-None-Match": first["ETag"]})
+        assert again.status_code == 304
+        assert again.content == b""
+        assert again["ETag"] == first["ETag"]
+        assert "no-cache" in again["Cache-Control"]
+        assert "private" in first["Cache-Control"]
+
+
+def test_a_changed_fragment_is_sent_with_another_tag(log_in, director, race, scheduled):
+    event = scheduled()
+    client = log_in(director)
+    url = reverse("race_live", args=[race.pk])
+    first = client.get(url)
+
+    event.sync.checked_at += timedelta(seconds=30)
+    event.sync.save()
+    again = client.get(url, headers={"If-None-Match": first["ETag"]})
+
+    assert again.status_code == 200
+    assert again["ETag"] != first["ETag"]
+
+
+def test_seconds_that_pass_alone_do_not_change_a_page(log_in, director, race, scheduled, monkeypatch, now):
+    scheduled()
+    client = log_in(director)
+    url = reverse("race_live", args=[race.pk])
+    monkeypatch.setattr("sync.web.views.database_now", lambda: now + timedelta(seconds=2))
+    first = client.get(url)
+    monkeypatch.setattr("sync.web.views.database_now", lambda: now + timedelta(seconds=7))
+
+    assert client.get(url, headers={"If-None-Match": first["ETag"]}).status_code == 304
+
+
+def test_nothing_of_a_page_is_inline(log_in, staff, pages):
+    client = log_in(staff)
+
+    for page, _fragment in pages:
+        response = client.get(page)
+        whole = response.content.decode()
+        assert "script-src 'self'" in response["Content-Security-Policy"]
+        assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*src=)", whole)
+        assert whole.count("<h1") == 1
+
+
+def test_a_page_without_javascript_loads_itself_again(log_in, staff, pages):
+    client = log_in(staff)
+
+    for page, _fragment in pages:
+        assert '<noscript><meta http-equiv="refresh"' in client.get(page).content.decode()

@@ -1,0 +1,303 @@
+"""What the pages say, read through the door that readers use."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.template.loader import render_to_string
+from django.urls import reverse
+
+from sync.models import Heartbeat, SyncRun
+from tests.factories import EventFactory, EventSyncFactory, ParticipantFactory, RaceAccessFactory, RaceFactory
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("heartbeat")]
+
+INJECTION = "<script>alert(1)</script>"
+
+
+def text(response) -> str:
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def race_text(client, race) -> str:
+    return text(client.get(reverse("race_page", args=[race.pk])))
+
+
+def test_a_reader_without_a_race_is_told_what_to_do(log_in, stranger):
+    stranger.partner_memberships.all().delete()
+
+    assert "Ask your timing company" in text(log_in(stranger).get(reverse("race_list")))
+
+
+def test_a_race_without_events_says_so(log_in, director, race):
+    client = log_in(director)
+
+    assert "No event of this race is known yet" in race_text(client, race)
+    assert race.name in text(client.get(reverse("race_list")))
+
+
+def test_a_race_whose_list_is_current_says_as_of_when_and_when_it_is_checked_next(log_in, director, race, scheduled):
+    scheduled()
+
+    page = race_text(log_in(director), race)
+
+    assert "Up to date" in page
+    assert "as of 05:59:20 EDT, next check by 06:01." in page
+    assert "in 2 h" in page
+    assert "Checked every minute: from 4 h before the start until 1 h after it." in page
+
+
+def test_an_event_that_was_never_synced_does_not_claim_an_empty_list(log_in, director, race, scheduled):
+    event = scheduled(checked_at=None, removals_checked_at=None, changed_at=None)
+    client = log_in(director)
+
+    assert "The list is not loaded yet" in race_text(client, race)
+    page = text(client.get(reverse("event_page", args=[race.pk, event.pk])))
+    assert "The list was not loaded yet." in page
+    assert "Nobody is registered" not in page
+
+
+def test_an_event_outside_the_schedule_is_shown_with_the_reason(log_in, director, race, now):
+    EventFactory(race=race, starts_at=now + timedelta(days=9))
+
+    page = race_text(log_in(director), race)
+
+    assert "Not scheduled" in page
+    assert "the next discovery adds it" in page
+
+
+def test_a_late_event_says_since_when_and_why(log_in, director, race, scheduled, run_of, now):
+    event = scheduled(
+        "10K", due_at=now - timedelta(minutes=5), checked_at=now - timedelta(minutes=6), failures=2, tier="HIGH"
+    )
+    scheduled("5K")
+    run_of(event, outcome="failed", error_class="Transient", error_text="RunSignUp answered 502.")
+
+    page = race_text(log_in(director), race)
+
+    assert "1 of 2 events is overdue: the list is as of 05:54:00 EDT." in page
+    assert "10K: was due 05:55:00 EDT, 5 min ago; 2 tries in a row failed: RunSignUp answered 502." in page
+
+
+def test_a_race_that_is_switched_off_says_what_to_do(log_in, director, race, scheduled):
+    scheduled()
+    race.sync_enabled = False
+    race.save()
+
+    page = race_text(log_in(director), race)
+
+    assert "Needs action" in page
+    assert "This race is switched off" in page
+
+
+def test_a_refused_key_is_the_reason_on_every_event(log_in, director, race, scheduled):
+    scheduled()
+    race.credential.status, race.credential.status_detail = "refused", "the secret is wrong"
+    race.credential.save()
+
+    assert "the secret is wrong" in race_text(log_in(director), race)
+
+
+def test_a_finished_race_shows_its_last_list(log_in, director, race, now):
+    event = EventFactory(race=race, starts_at=now - timedelta(hours=9))
+    EventSyncFactory(event=event, checked_at=now - timedelta(hours=8))
+
+    page = race_text(log_in(director), race)
+
+    assert "Finished" in page
+    assert "The race is over. The list is as of Fri Jun 5, 22:00 EDT." in page
+
+
+def test_a_start_without_a_time_of_day_is_shown_as_a_problem(log_in, director, race, now):
+    EventFactory(race=race, starts_at=now + timedelta(days=2), start_is_placeholder=True)
+
+    page = race_text(log_in(director), race)
+
+    assert "Mon Jun 8, no time of day" in page
+    assert "taken as between 04:00 and 14:00" in page
+
+
+def test_events_of_past_editions_are_listed_but_do_not_count(log_in, director, race, scheduled, now):
+    scheduled()
+    old = EventFactory(race=race, name="Half of last year", starts_at=now - timedelta(days=364))
+    ParticipantFactory(event=old)
+
+    page = race_text(log_in(director), race)
+
+    assert "Up to date" in page
+    assert "Earlier events" in page
+    assert "Half of last year" in page
+    assert "Sat Jun 7 2025" in page
+
+
+def test_an_event_taken_out_of_the_race_does_not_make_the_race_need_somebody(log_in, director, race, scheduled, now):
+    scheduled("5K")
+    event = scheduled("Kids run")
+    event.gone_at = now
+    event.save()
+
+    page = race_text(log_in(director), race)
+
+    assert '<strong class="word">Up to date</strong>' in page
+    assert "this event does not exist any more" in page
+
+
+def test_counts_are_those_of_the_start_list(log_in, director, race, scheduled, now):
+    event = scheduled()
+    for number in range(3):
+        ParticipantFactory(event=event, bib=f"{number}")
+    ParticipantFactory(event=event)
+    ParticipantFactory(event=event, bib="77", removed_at=now, removed_reason="removed")
+
+    page = " ".join(race_text(log_in(director), race).split())
+
+    assert "<dt>Registered</dt><dd>4</dd>" in page
+    assert "<dt>With bib</dt><dd>3</dd>" in page
+    assert "<dt>Withdrawn</dt><dd>1</dd>" in page
+
+
+def test_runs_are_shown_in_plain_words_with_their_numbers(log_in, director, race, scheduled, run_of):
+    event = scheduled()
+    run_of(event, outcome="ok", fetched=1204, added=3, changed=1, removed=2, trigger="manual")
+    run_of(event, ago=timedelta(minutes=2), outcome="refused", error_text="RunSignUp refuses this key.")
+    run_of(event, ago=timedelta(minutes=3), outcome="lost")
+
+    page = race_text(log_in(director), race)
+
+    for words in ("Updated", "Sync now", "1,204", "+3 ~1 −2", "Refused by RunSignUp", "Interrupted"):
+        assert words in page
+    assert "Last 3 runs: 1 × updated, 1 × refused by runsignup, 1 × interrupted" in page
+
+
+def test_the_start_list_shows_what_a_start_list_needs_and_no_contact(log_in, director, race, scheduled, now):
+    event = scheduled()
+    ParticipantFactory(
+        event=event, first_name="Ada", last_name="Tidewater", bib="0042", age=37, gender="F", city="Bath", state="ME",
+        team_name="Gulls", email="ada@example.test", phone="555-0100", street="1 Pier Rd", zipcode="04101",
+    )  # fmt: skip
+    ParticipantFactory(event=event, last_name="Gone", removed_at=now, removed_reason="transferred")
+
+    page = text(log_in(director).get(reverse("event_page", args=[race.pk, event.pk])))
+
+    for shown in ("Ada Tidewater", "0042", "37", "Bath, ME", "Gulls"):
+        assert shown in page
+    for hidden in ("ada@example.test", "555-0100", "1 Pier Rd", "04101"):
+        assert hidden not in page
+    assert "<s>Ada Gone</s>" in page
+    assert "moved to another event" in page
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [("tide", ["Tidewater"]), ("1207", ["Harper"]), ("120", ["Harper"]), ("ada tide", ["Tidewater"]), ("zzz", [])],
+)
+def test_people_are_found_by_name_or_bib(log_in, director, race, scheduled, search, found):
+    event = scheduled()
+    ParticipantFactory(event=event, last_name="Tidewater", bib="7")
+    ParticipantFactory(event=event, last_name="Harper", first_name="Bo", bib="1207")
+
+    page = text(log_in(director).get(reverse("event_page", args=[race.pk, event.pk]), {"q": search}))
+
+    assert [name for name in ("Tidewater", "Harper") if name in page] == found
+
+
+def test_a_start_list_has_a_hundred_people_a_page_and_any_page_number_is_answered(log_in, director, race, scheduled):
+    event = scheduled()
+    for number in range(101):
+        ParticipantFactory(event=event, last_name=f"Name{number:03}")
+    client = log_in(director)
+    url = reverse("event_page", args=[race.pk, event.pk])
+
+    assert "Name099" in text(client.get(url))
+    assert "Name100" not in text(client.get(url))
+    assert "Name100" in text(client.get(url, {"page": "2", "q": "name"}))
+    assert "Name100" in text(client.get(url, {"page": "999", "runs": "x\x00"}))
+
+
+def test_text_from_the_provider_is_shown_and_never_run(log_in, director, race, scheduled, run_of, staff):
+    race.name, race.city, race.url = INJECTION, INJECTION, "javascript:alert(1)"
+    race.save()
+    event = scheduled(INJECTION, failures=1, due_at=None, hold_reason=INJECTION)
+    run_of(event, outcome="failed", error_text=INJECTION)
+    ParticipantFactory(event=event, first_name=INJECTION, bib=INJECTION, team_name=INJECTION)
+    client = log_in(staff)
+
+    pages = [
+        client.get(reverse("race_list")),
+        client.get(reverse("race_page", args=[race.pk])),
+        client.get(reverse("event_page", args=[race.pk, event.pk]), {"q": INJECTION}),
+        client.get(reverse("operations")),
+    ]
+
+    for page in map(text, pages):
+        assert INJECTION not in page
+        assert "javascript:" not in page
+        assert "&lt;script&gt;" in page
+
+
+def test_the_races_ahead_come_first_and_25_fill_a_page(log_in, staff, now):
+    for number in range(26):
+        EventFactory(race__name=f"Ahead {number:02}", starts_at=now + timedelta(days=number + 1))
+    EventFactory(race__name="AAA long past", starts_at=now - timedelta(days=90))
+    RaceFactory(name="AAB never had one")
+    client = log_in(staff)
+
+    first, second = text(client.get(reverse("race_list"))), text(client.get(reverse("race_list"), {"page": "2"}))
+
+    assert first.index("Ahead 00") < first.index("Ahead 24")
+    assert "Ahead 25" not in first
+    assert second.index("Ahead 25") < second.index("AAA long past") < second.index("AAB never had one")
+
+
+@pytest.mark.parametrize("name", ["race_list", "race_list_live", "race_page", "race_live", "operations_live"])
+def test_a_silent_scheduler_is_said_on_every_page(log_in, staff, race, scheduled, name, now):
+    scheduled()
+    Heartbeat.objects.update(beat_at=now - timedelta(minutes=19))
+
+    page = text(
+        log_in(staff).get(reverse(name, args=[race.pk] if name.startswith("race_p") or name == "race_live" else []))
+    )
+
+    assert "Scheduler silent since" in page
+    assert "(19 min ago): events are not being synced." in page
+    assert "Up to date" not in page
+
+
+def test_a_scheduler_that_never_ran_is_said_too(log_in, director, race):
+    Heartbeat.objects.all().delete()
+
+    assert "The scheduler has never run" in race_text(log_in(director), race)
+
+
+def test_a_run_of_a_dead_worker_is_not_shown_as_running(log_in, director, race, scheduled, run_of, now):
+    event = scheduled()
+    run_of(event, outcome="", finished_at=None, lease_until=now - timedelta(seconds=1))
+    assert "Syncing" not in race_text(log_in(director), race)
+
+    SyncRun.objects.update(lease_until=now + timedelta(seconds=30))
+    page = race_text(log_in(director), race)
+    assert "Syncing" in page
+    assert "a check is running now" in page
+
+
+@pytest.mark.parametrize("status", ["400", "403", "403_csrf", "404", "500"])
+def test_an_error_page_says_what_happened_and_what_to_do(status):
+    page = render_to_string(f"{status}.html")
+
+    assert page.count("<h1>") == 1
+    assert 'href="/"' in page
+
+
+def test_a_page_that_does_not_exist_is_answered_in_our_look(log_in, director):
+    response = log_in(director).get("/no-such-page/")
+
+    assert response.status_code == 404
+    assert "There is nothing here" in response.content.decode()
+
+
+def test_every_race_a_director_has_is_in_the_list(log_in, director):
+    other = RaceAccessFactory(user=director, race=RaceFactory(name="Second of mine")).race
+
+    assert other.name in text(log_in(director).get(reverse("race_list")))
