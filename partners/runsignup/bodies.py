@@ -21,6 +21,7 @@ class _ErrorMember(msgspec.Struct):
 
 
 _ERROR = msgspec.json.Decoder(_ErrorMember)
+_ANYTHING = msgspec.json.Decoder(msgspec.Raw)
 
 
 def body_of(answer: Answer, *, asked: Scope) -> bytes:
@@ -80,10 +81,14 @@ def decode(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
 
 def _decode(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     try:
-        return decoder.decode(body)
-    except msgspec.ValidationError as error:
-        # msgspec names types and the path, never values.
-        raise unknown_shape(str(error)) from None
+        try:
+            return decoder.decode(body)
+        except msgspec.ValidationError as error:
+            # msgspec names types and the path, never values.
+            strange = unknown_shape(str(error))
+        # Of a body that was also cut off, the cut is what counts: this raises DecodeError.
+        _ANYTHING.decode(body)
+        raise strange
     except RecursionError:
         raise Unexpected("RunSignUp's answer is nested too deeply.", http_status=200) from None
 

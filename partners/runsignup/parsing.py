@@ -86,6 +86,8 @@ _WRAPPERS = msgspec.json.Decoder(list[_Wrapper])
 _BARE_WRAPPER = msgspec.json.Decoder(_Wrapper)
 _REMOVED_EVENT = msgspec.json.Decoder(_RemovedEvent)
 _IDS = msgspec.json.Decoder(_Ids)
+_ELEMENTS = msgspec.json.Decoder(list[dict[str, Raw]])
+_KNOWN = {"event", "participants"}
 _FIELDS = msgspec.json.Decoder(dict[str, Raw])
 _REMOVED = msgspec.json.Decoder(_Removed)
 _COUNTS = msgspec.json.Decoder(_Counts)
@@ -96,7 +98,10 @@ def participant_page(answer: Answer) -> ParticipantPage:
     rows: list[ParticipantRow] = []
     rejected: list[RowError] = []
     ids: list[int] = []
-    found = [raw for wrapper in _wrappers(answer) for raw in wrapper.participants or ()]
+    wrappers = _wrappers(answer)
+    found = [raw for wrapper in wrappers for raw in wrapper.participants or ()]
+    if not found and any(True for wrapper in wrappers for _row in _removed_of(wrapper)):
+        raise unknown_shape("rows only where the removed ones belong")
     for raw in _bounded(found):
         row = _participant_row(bytes(raw))
         if isinstance(row, ParticipantRow):
@@ -119,7 +124,10 @@ def removed_page(answer: Answer) -> RemovedPage:
     rows: list[RemovedRow] = []
     rejected: list[RowError] = []
     ids: list[int] = []
-    found = [pair for wrapper in _wrappers(answer) for pair in _removed_of(wrapper)]
+    wrappers = _wrappers(answer)
+    found = [pair for wrapper in wrappers for pair in _removed_of(wrapper)]
+    if not found and any(wrapper.participants for wrapper in wrappers):
+        raise unknown_shape("rows only where the active ones belong")
     for event_id, raw in _bounded(found):
         row = _removed_row(bytes(raw), event_id)
         if isinstance(row, RemovedRow):
@@ -155,15 +163,11 @@ def _wrappers(answer: Answer) -> list[_Wrapper]:
     wrappers = [decode(body, _BARE_WRAPPER)] if bare else decode(body, _WRAPPERS)
     for wrapper in wrappers:
         refuse_error(bytes(wrapper.error), answer, asked="race")
-    known = any(wrapper.event is not UNSET or wrapper.participants is not UNSET for wrapper in wrappers)
-    if not known and (bare or not _only_empty(body)):
+    strange = any(wrapper.event is UNSET and wrapper.participants is UNSET for wrapper in wrappers)
+    if strange and (bare or any(element and not element.keys() & _KNOWN for element in decode(body, _ELEMENTS))):
+        # [] and [{}] are true empties (trap 6); a list of anything else that we do not know is not.
         raise unknown_shape("neither an event nor participants")
     return wrappers
-
-
-def _only_empty(body: bytes) -> bool:
-    """[] and [{}] are true empties (trap 6); a list of anything else that we do not know is not."""
-    return all(element == {} for element in msgspec.json.decode(body))
 
 
 def _bounded(found: list) -> list:

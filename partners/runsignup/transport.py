@@ -6,8 +6,10 @@ Therefore the function that holds them returns a failure instead of raising it.
 
 from __future__ import annotations
 
+import dataclasses
 import http.client
 import io
+import json
 import logging
 import time
 import zlib
@@ -71,7 +73,7 @@ class _BoundedReader(io.RawIOBase):
 class _BoundedResponse(http.client.HTTPResponse):
     def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_BoundedReader(self.fp, sock))
+        self.fp = io.BufferedReader(_BoundedReader(self.fp.detach(), sock))
 
 
 class _HTTPConnection(urllib3.connection.HTTPConnection):
@@ -167,15 +169,13 @@ class HttpTransport:
         started = _call_ends.set(time.monotonic() + self._call_seconds)
         try:
             answer = self._fetch(f"{self._base_url}{path}", query, headers)
+            if answer.status in _REDIRECTS:
+                return Transient(f"{UNAVAILABLE}: it redirects elsewhere.", http_status=answer.status)
+            return dataclasses.replace(answer, body=_without_echo(answer.body, (secret, reg_secret)))
         except Exception as error:
             return self._failure(error)
         finally:
             _call_ends.reset(started)
-        if answer.status in _REDIRECTS:
-            return Transient(f"{UNAVAILABLE}: it redirects elsewhere.", http_status=answer.status)
-        return Answer(
-            status=answer.status, headers=answer.headers, body=_without_echo(answer.body, (secret, reg_secret))
-        )
 
     def _fetch(self, url: str, query: dict[str, str], headers: dict[str, str]) -> Answer:
         with self._session.get(
@@ -257,6 +257,7 @@ def _without_echo(body: bytes, secrets: tuple[str, ...]) -> bytes:
     """A provider that repeats a secret in its error text must not bring it into our pages and logs."""
     for secret in secrets:
         if len(secret) >= _SHORTEST_ECHO:
-            for form in {secret, quote(secret, safe="")}:
+            in_json = json.dumps(secret)[1:-1]
+            for form in (secret, in_json, in_json.replace("/", r"\/"), quote(secret, safe="")):
                 body = body.replace(form.encode(), b"***")
     return body
