@@ -1,0 +1,239 @@
+"""The admin of partners and their keys. A key is tested before it is stored; a secret goes in and never comes out."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.decorators import method_decorator
+from django.views.decorators.csrf import csrf_protect
+from django_q.tasks import async_task
+
+from partners.credential_problems import CredentialProblem
+from partners.forms import NewKeyForm, OnboardingForm, PartnerForm, StoredKeyForm
+from partners.gate import database_now
+from partners.models import Credential, PartnerMembership, TimingPartner
+from partners.onboarding import (
+    DISCOVERY_QUEUE,
+    DISCOVERY_TASK,
+    credential_verify,
+    secret_store,
+    status_detail,
+    tested_key_store,
+)
+
+
+class TestedAdmin(admin.ModelAdmin):
+    """An admin whose forms ask the provider. No call may be made inside a transaction, so the forms run outside of one;
+    the services that store open their own."""
+
+    @method_decorator(csrf_protect)
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        try:
+            # What Django's changeform_view wraps in a transaction.
+            return self._changeform_view(request, object_id, form_url, extra_context)  # type: ignore[attr-defined]
+        except CredentialProblem as problem:
+            # Somebody stored the same key while the form was being checked.
+            self.message_user(request, problem.text, messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        actions = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        obj = self.get_object(request, object_id)
+        if obj is not None and (reason := self.why_kept(obj)):
+            self.message_user(request, reason, messages.WARNING)
+            return HttpResponseRedirect(
+                reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[obj.pk])
+            )
+        return super().delete_view(request, object_id, extra_context)
+
+    def why_kept(self, obj: Any) -> str:
+        """Why this row cannot be deleted and what to do instead, "" when it can."""
+        raise NotImplementedError
+
+
+class KeysOfPartner(admin.TabularInline):
+    model = Credential
+    fields = ["label", "api_key", "key_style", "status", "status_detail", "verified_at", "discovered_at"]
+    show_change_link = True
+    extra = 0
+    verbose_name_plural = "API keys"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Credential]:
+        # A list decrypts no secret, so it also opens under wrong CREDENTIAL_KEYS.
+        return super().get_queryset(request).defer("api_secret")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(TimingPartner)
+class TimingPartnerAdmin(TestedAdmin):
+    list_display = ["name", "slug", "timezone", "is_active", "keys", "races"]
+    list_filter = ["is_active"]
+    search_fields = ["name", "slug", "contact_email"]
+    readonly_fields = ["slug"]
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        return super().get_form(request, obj, change, **(kwargs | {"form": PartnerForm if obj else OnboardingForm}))
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is not None:
+            return [(None, {"fields": ["name", "slug", "contact_email", "timezone", "is_active"]})]
+        about = "The key is tested when you save. Nothing is stored unless RunSignUp accepts it."
+        return [
+            (None, {"fields": ["name", "contact_email", "timezone"]}),
+            ("RunSignUp", {"fields": ["api_key", "secret", "key_style"], "description": about}),
+        ]
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
+        return [KeysOfPartner] if obj else []
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[TimingPartner]:
+        counts = {"key_count": Count("credentials", distinct=True), "race_count": Count("races", distinct=True)}
+        return super().get_queryset(request).annotate(**counts)
+
+    @admin.display(description="keys")
+    def keys(self, obj: Any) -> int:
+        return obj.key_count
+
+    @admin.display(description="races")
+    def races(self, obj: Any) -> int:
+        return obj.race_count
+
+    def save_model(self, request: HttpRequest, obj: TimingPartner, form: Any, change: bool) -> None:
+        if change:
+            super().save_model(request, obj, form, change)
+            return
+        tested_key_store(partner=obj, credential=form.credential, report=form.report, now=database_now())
+        self.message_user(request, f"{form.report.detail} Its races are looked for now.")
+
+    def why_kept(self, obj: TimingPartner) -> str:
+        if obj.races.exists():  # type: ignore[attr-defined]
+            return (
+                f"{obj} has races, whose history is kept: it is not deleted. Switch off “Is active” to stop its syncs."
+            )
+        if obj.credentials.exists():
+            return f"{obj} has API keys: delete these first, or switch off “Is active”."
+        if obj.memberships.exists():
+            return f"{obj} has members: take their membership away first, or switch off “Is active”."
+        return ""
+
+
+@admin.register(Credential)
+class CredentialAdmin(TestedAdmin):
+    list_display = ["partner", "label", "api_key", "status", "status_detail", "verified_at", "discovered_at"]
+    list_display_links = ["label"]
+    list_filter = ["status"]
+    list_select_related = ["partner"]
+    search_fields = ["label", "api_key", "partner__name", "partner__slug"]
+    autocomplete_fields = ["partner"]
+    actions = ["verify_keys", "pause_keys", "resume_keys", "discover_keys"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Credential]:
+        return super().get_queryset(request).defer("api_secret")
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        return super().get_form(request, obj, change, **(kwargs | {"form": StoredKeyForm if obj else NewKeyForm}))
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None:
+            about = "The key is tested when you save. Nothing is stored unless RunSignUp accepts it."
+            fields = ["partner", "label", "api_key", "secret", "key_style", "hourly_limit"]
+            return [(None, {"fields": fields, "description": about})]
+        # Somebody who may only look sees no secret's input either.
+        secret = ["secret"] if self.has_change_permission(request, obj) else []
+        about = "A new pair of key and secret is added as a further key: the next discovery moves the races over."
+        return [
+            (None, {"fields": ["partner", "label", "hourly_limit"]}),
+            ("RunSignUp", {"fields": ["api_key", *secret, "key_style"], "description": about}),
+            ("State", {"fields": ["status", "status_detail", "verified_at", "refused_at", "discovered_at"]}),
+        ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        state = ["status", "status_detail", "verified_at", "refused_at", "discovered_at"]
+        return ["partner", "api_key", "key_style", *state] if obj else []
+
+    def save_model(self, request: HttpRequest, obj: Credential, form: Any, change: bool) -> None:
+        now = database_now()
+        if not change:
+            tested_key_store(partner=obj.partner, credential=obj, report=form.report, now=now)
+            self.message_user(request, f"{form.report.detail} Its races are looked for now.")
+            return
+        # Only what the form holds: a lane may have written the key's status since it was read.
+        obj.save(update_fields=["label", "hourly_limit"])
+        if form.new_secret:
+            secret_store(credential=obj, api_secret=form.new_secret, report=form.report, now=now)
+            self.message_user(request, f"The new secret works. {form.report.detail}")
+
+    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        if "_verify" not in request.POST:
+            return super().response_change(request, obj)
+        self._verify(request, obj)
+        return HttpResponseRedirect(request.path)
+
+    def why_kept(self, obj: Credential) -> str:
+        if not obj.races.exists() and not obj.event_syncs.exists():  # type: ignore[attr-defined]
+            return ""
+        return f"{obj} has brought races, which are synced with it: it is not deleted. Pause it to stop its syncs."
+
+    @admin.action(description="Verify selected keys with RunSignUp", permissions=["change"])
+    def verify_keys(self, request: HttpRequest, queryset: QuerySet[Credential]) -> None:
+        for credential in queryset.select_related("partner"):
+            self._verify(request, credential)
+
+    def _verify(self, request: HttpRequest, credential: Credential) -> None:
+        try:
+            report = credential_verify(credential, database_now())
+        except CredentialProblem as problem:
+            self.message_user(request, f"{credential}: {problem.text}", messages.ERROR)
+        else:
+            self.message_user(request, f"{credential}: {status_detail(report)}.")
+
+    @admin.action(description="Pause selected keys: no call is made with them", permissions=["change"])
+    def pause_keys(self, request: HttpRequest, queryset: QuerySet[Credential]) -> None:
+        paused = queryset.exclude(status=Credential.Status.REFUSED).update(status=Credential.Status.PAUSED)
+        self.message_user(request, f"{paused} paused. A refused key makes no calls anyway.")
+
+    @admin.action(description="Resume selected paused keys", permissions=["change"])
+    def resume_keys(self, request: HttpRequest, queryset: QuerySet[Credential]) -> None:
+        resumed = queryset.filter(status=Credential.Status.PAUSED).update(status=Credential.Status.OK)
+        self.message_user(request, f"{resumed} resumed. A refused key resumes when it is verified.")
+
+    @admin.action(description="Look for races of selected keys now", permissions=["change"])
+    def discover_keys(self, request: HttpRequest, queryset: QuerySet[Credential]) -> None:
+        asked_at = database_now().isoformat()
+        for pk in queryset.values_list("pk", flat=True):
+            transaction.on_commit(partial(async_task, DISCOVERY_TASK, pk, asked_at, cluster=DISCOVERY_QUEUE))
+        self.message_user(request, "Asked: a running cluster looks for their races within seconds.")
+
+
+@admin.register(PartnerMembership)
+class PartnerMembershipAdmin(admin.ModelAdmin):
+    list_display = ["user", "partner"]
+    list_select_related = ["user", "partner"]
+    search_fields = ["user__username", "user__email", "partner__name", "partner__slug"]
+    autocomplete_fields = ["user", "partner"]

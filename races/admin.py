@@ -1,0 +1,85 @@
+"""The admin of the mirror: what the provider says is looked at here, never edited. Race is in `sync.admin`: switching
+one off changes the schedule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from partners.view_only_admin import PartnerFilter, ViewOnlyAdmin
+from races.models import Event, Participant, ParticipantChange, RaceAccess
+
+
+class EventPartnerFilter(PartnerFilter):
+    path = "race__partner"
+
+
+@admin.register(Event)
+class EventAdmin(ViewOnlyAdmin):
+    list_display = ["name", "race", "starts_at", "start_is_placeholder", "distance", "gone_at", "participants"]
+    list_filter = [EventPartnerFilter, "start_is_placeholder", ("gone_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["race"]
+    search_fields = ["name", "race__name"]
+    search_help_text = "RunSignUp's id of the event or race, or a part of the name."
+    id_search = ("provider_event_id", "race__provider_race_id")
+    ordering = ["-pk"]
+    readonly_fields = ["participants"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
+        return super().get_queryset(request).defer("race__raw")
+
+    @admin.display(description="participants")
+    def participants(self, event: Event) -> SafeString:
+        url = reverse("admin:races_participant_changelist")
+        return format_html('<a href="{}?event__id__exact={}">Participants</a>', url, event.pk)
+
+
+@admin.register(Participant)
+class ParticipantAdmin(ViewOnlyAdmin):
+    list_display = ["bib", "first_name", "last_name", "gender", "age", "city", "registration_id", "removed_at"]
+    list_display_links = ["first_name", "last_name"]
+    list_filter = [("removed_at", admin.EmptyFieldListFilter)]
+    search_fields = ["first_name", "last_name", "bib"]
+    id_search = ("registration_id", "bib")
+    ordering = ["last_name", "first_name", "pk"]
+    only_within = ("event__id__exact",)
+    within_hint = "Participants are listed by event: choose “Participants” beside an event."
+    readonly_fields = ["changes"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Participant]:
+        queryset = super().get_queryset(request)
+        # The detail page shows the provider's own text, the list does not.
+        return queryset.defer("raw", "answers") if self.is_list(request) else queryset
+
+    @admin.display(description="changes")
+    def changes(self, participant: Participant) -> SafeString:
+        url = reverse("admin:races_participantchange_changelist")
+        return format_html('<a href="{}?participant__id__exact={}">Changes</a>', url, participant.pk)
+
+
+@admin.register(ParticipantChange)
+class ParticipantChangeAdmin(ViewOnlyAdmin):
+    list_display = ["at", "kind", "participant", "changes"]
+    list_filter = ["kind"]
+    list_select_related = ["participant"]
+    ordering = ["-at", "-pk"]
+    only_within = ("participant__id__exact", "sync_run__id__exact")
+    within_hint = "Changes are listed by participant or by sync run: open one and choose “Changes”."
+    raw_id_fields = ["participant", "sync_run"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).defer("participant__raw", "participant__answers")
+
+
+@admin.register(RaceAccess)
+class RaceAccessAdmin(admin.ModelAdmin):
+    list_display = ["user", "race"]
+    list_select_related = ["user", "race"]
+    search_fields = ["user__username", "user__email", "race__name"]
+    autocomplete_fields = ["user", "race"]
