@@ -24,7 +24,7 @@ _STAGE = sql.Identifier("pg_temp", "participant_stage")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StagedRow:
-    """One participant to write: `key` is its event's pk and registration id, `columns` are those of STORED, in order.
+    """One participant to write: `key` is its event's pk and registration id, `columns` are those of STORED.
 
     `change_kind` is "" when no change is to be noted.
     """
@@ -80,5 +80,5 @@ def stage_write(*, rows: Sequence[StagedRow], now: datetime) -> None:
         with cursor.copy(_COPY) as copy:
             copy.set_types(list(_STAGED.values()))
             for row in rows:
-                copy.write_row((*row.columns.values(), row.change_kind, row.changes, row.sync_run_id))
+                copy.write_row((*(row.columns[name] for name in STORED), row.change_kind, row.changes, row.sync_run_id))
         cursor.execute(_UPSERT, [now])

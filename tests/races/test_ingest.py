@@ -237,6 +237,14 @@ def test_a_removed_registration_that_changed_after_its_removal_is_back(event, st
     assert changes()[-1] == (7, "restored", {"removed_reason": ["deferred", ""], "bib": ["1", "2"]})
 
 
+def test_fault_14_who_is_removed_and_taken_back_in_the_same_second_is_back(event, store, now):
+    second = int(now.timestamp())
+    row = listed(event, 7, modified=second)
+    store(listed(event, 7, modified=second - 60))
+    apply_removed(race=event.race, rows=[left(7, at=second)], now=now, runs={})
+    assert store(row) == {event.pk: counts(fetched=1, restored=1)}
+
+
 def test_a_list_fetched_before_the_removal_does_not_bring_anybody_back(event, store, now):
     row = listed(event, 7, modified=int(now.timestamp()) - 60)
     store(row)
