@@ -19,12 +19,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+import psycopg
+from psycopg.sql import SQL, Identifier
+
+MAINTENANCE_DATABASE = "postgres"
 ROOT_BASE = Path("/var/lib/project88")
 _user_lock: IO[str] | None = None
 
 
-def database_url(project_dir: Path) -> str:
-    """Start the server if nobody did, and return its URL. Safe to call from several processes at once."""
+def database_url(project_dir: Path, *, database: str) -> str:
+    """Start the server if nobody did, make the database if it is not there, and return its URL.
+
+    Safe to call from several processes at once.
+    """
     global _user_lock
     home = data_home(project_dir)
     with _starting_or_stopping(home):
@@ -36,7 +43,15 @@ def database_url(project_dir: Path) -> str:
             _user_lock = (home / "users.lock").open("w")
             fcntl.flock(_user_lock, fcntl.LOCK_SH)
             atexit.register(_leave, home, os.getpid())
-        return server.get_uri()
+        _make_database(server.get_uri(MAINTENANCE_DATABASE), database)
+        return server.get_uri(database)
+
+
+def _make_database(maintenance_url: str, database: str) -> None:
+    with psycopg.connect(maintenance_url, autocommit=True) as connection:
+        found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone()
+        if found is None:
+            connection.execute(SQL("CREATE DATABASE {}").format(Identifier(database)))
 
 
 def data_home(project_dir: Path) -> Path:

@@ -166,6 +166,9 @@ class BackfillStep(models.Model):
     status = models.CharField(max_length=8, choices=Status, default=Status.WAITING)
     after_registration_id = models.BigIntegerField(default=0, help_text="The last stored page ended here.")
     started_at = models.DateTimeField(null=True)
+    server_time = models.BigIntegerField(
+        null=True, help_text="The provider's clock when the first page was asked, Unix seconds: the cursors start here."
+    )
     pages = models.PositiveIntegerField(default=0)
     rows = models.PositiveIntegerField(default=0)
     added = models.PositiveIntegerField(default=0)

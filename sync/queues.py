@@ -1,7 +1,7 @@
-"""The names of the django-q2 queues: a cycle must never wait behind a lane, a lane never behind a backfill."""
+"""The names of the django-q2 queues: a cycle must never wait behind a lane."""
 
 from __future__ import annotations
 
 DEFAULT = "default"
 SYNC = "sync"
-BACKFILL = "backfill"
+ALL = (DEFAULT, SYNC)

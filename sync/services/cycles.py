@@ -138,6 +138,7 @@ def _candidates(keys: dict[int, KeyState], *, now: datetime, policy: Policy) -> 
             for event_id, race_id, credential_id, partner_id, due_at in rows[
                 : policy.rule(tier).cap * CANDIDATES_PER_PLACE
             ]
+            if due_at is not None
         ]
     return found
 

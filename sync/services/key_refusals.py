@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from partners.runsignup.client import RunSignUpClient
-
 from partners.gate import NoBudget
 from partners.models import Credential
+from partners.runsignup.client import RunSignUpClient
 from partners.runsignup.errors import ProviderError, Refused
 
 logger = logging.getLogger(__name__)

@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from django.db.models import Case, IntegerField, Value, When
-from partners.runsignup.client import RunSignUpClient
 
 from partners import gate, providers
 from partners.budget import reserve
 from partners.gate import NoBudget, database_now
 from partners.models import Credential
+from partners.runsignup.client import RunSignUpClient
 from partners.runsignup.errors import Gone, Refused, Throttled
+from sync import stopping
 from sync.core.policy import DEFAULT_POLICY, Policy
 from sync.core.tiers import Tier
 from sync.models import EventSync, Trigger
@@ -104,7 +105,9 @@ def _walk(
         if work is None:
             return
         race_id, tier = work
-        if time.monotonic() > deadline:
+        if stopping.requested():
+            report.stopped = "this process is about to stop"
+        elif time.monotonic() > deadline:
             report.stopped = "its time was over"
         elif wait_reason := _budget_reason(credential, tier):
             report.stopped = wait_reason

@@ -50,7 +50,7 @@ def close_good(visit: Visit, *, calls: int, policy: Policy) -> None:
             row.changed_at = visit.started_at
         row.visits += 1
         row.failures = 0
-        row.hold_reason = _hold_reason(item)
+        row.hold_reason = held_text(held=item.held, of=len(item.present_before))
         _due_again(item, now=now, policy=policy)
     _save(visit, now=now, calls=calls)
 
@@ -63,12 +63,13 @@ def _reload(visit: Visit) -> None:
         item.row = fresh[item.row.event_id]
 
 
-def _hold_reason(item: EventVisit) -> str:
-    if not item.held:
+def held_text(*, held: int, of: int) -> str:
+    """What a person has to know of removals that were not made, "" when none were held."""
+    if not held:
         return ""
     return (
-        f"{item.held} of {len(item.present_before)} people are missing from RunSignUp's list at once. "
-        "Nobody was removed: look at the race in RunSignUp and confirm."
+        f"{held} of {of} people are missing from RunSignUp's list at once. "
+        "Nobody was removed: look at the race in RunSignUp."
     )
 
 

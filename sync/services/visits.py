@@ -12,12 +12,12 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from django.db import transaction
-from partners.runsignup.client import RunSignUpClient
-from partners.runsignup.parsing import decode_participant
 
 from partners.documents import ParticipantPage, RemovedRow
 from partners.gate import database_now
 from partners.runsignup import paging
+from partners.runsignup.client import RunSignUpClient
+from partners.runsignup.parsing import decode_participant
 from races import ingest, removals
 from races.models import Participant
 from sync.core.cadence import reconcile_due, removals_due
@@ -68,7 +68,9 @@ def visit_open(
 
 
 def _comes_along(row: EventSync, *, now: datetime, policy: Policy) -> bool:
-    return bool(row.tier and row.due_at) and comes_along(due_at=row.due_at, now=now, tier=Tier(row.tier), policy=policy)
+    if row.tier is None or row.due_at is None:
+        return False
+    return comes_along(due_at=row.due_at, now=now, tier=Tier(row.tier), policy=policy)
 
 
 def _open_run(
@@ -160,8 +162,10 @@ def _store(visit: Visit, page: ParticipantPage) -> None:
         item.run.added += counts.added + counts.restored
         item.run.changed += counts.changed
         _note_rejected(item.run, [f"registration {bad.registration_id}: {bad.reason}" for bad in counts.rejected])
-    # A row whose event cannot be read belongs to no event: the first one shows it.
+    # A row whose event cannot be read belongs to no event: the first one shows it, and nobody of it is missing.
     _note_rejected(visit.events[0].run, [f"a row of the page: {bad.reason}" for bad in page.rejected])
+    for item in visit.events:
+        item.seen |= {bad.registration_id for bad in page.rejected if bad.registration_id is not None}
 
 
 def _note_rejected(run: SyncRun, reasons: Sequence[str]) -> None:
@@ -185,7 +189,11 @@ def _removed_rows(visit: Visit, client: RunSignUpClient) -> list[RemovedRow]:
         event_ids=[item.row.event.provider_event_id for item in known],
         modified_after=since,
     )
-    return [row for page in pages for row in page.rows]
+    rows: list[RemovedRow] = []
+    for page in pages:
+        rows += page.rows
+        _note_rejected(visit.events[0].run, [f"a row of those who left: {bad.reason}" for bad in page.rejected])
+    return rows
 
 
 def _store_removals(visit: Visit) -> None:

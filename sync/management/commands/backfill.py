@@ -1,0 +1,141 @@
+"""manage.py backfill: load all participants, also of past editions, and continue where it stopped."""
+
+from __future__ import annotations
+
+import signal
+from argparse import ArgumentParser, ArgumentTypeError
+from datetime import date
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from partners.gate import database_now
+from sync.management.terminal import console_on
+from sync.services.backfill import (
+    BackfillBusy,
+    BackfillRunner,
+    Progress,
+    Report,
+    Scope,
+    backfill_claim,
+    waiting_races,
+)
+from sync.services.leases import Fenced
+from sync.services.provider_ids import NotFound, partner_by_slug, race_by_id
+
+INTERRUPTED = 130
+LISTED = 15
+
+
+class Command(BaseCommand):
+    help = (
+        "Load the participants of all events, those of earlier years too, race by race. It stores a checkpoint after "
+        "each page: Ctrl-C or a crash loses nothing, the same command goes on from there. It uses only calls that the "
+        "races of today do not need. "
+        "Exit code 0: everything loaded; 1: a race could not be loaded; 2: a wrong argument; 130: interrupted."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--partner", metavar="SLUG", help="only the races of this timing partner")
+        parser.add_argument(
+            "--race", metavar="ID", type=int, help="only this race, by RunSignUp's number such as 974559"
+        )
+        parser.add_argument(
+            "--since", metavar="DATE", type=_day, help="leave out events that started before this day (YYYY-MM-DD)"
+        )
+        parser.add_argument("--dry-run", action="store_true", help="say what would be loaded, call nobody")
+        parser.add_argument("--restart", action="store_true", help="forget the checkpoints and load everything again")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        console = console_on(self.stdout)
+        scope = _scope(options)
+        if options["dry_run"]:
+            _say_what_would_be(console, scope)
+            return
+        try:
+            backfill = backfill_claim(scope, restart=options["restart"], now=database_now())
+        except BackfillBusy as busy:
+            raise CommandError(str(busy), returncode=1) from None
+        # SIGTERM ends it like Ctrl-C: at the next page, with everything stored.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            report = backfill_show(console, backfill)
+        except KeyboardInterrupt:
+            raise CommandError("Interrupted. The same command goes on from here.", returncode=INTERRUPTED) from None
+        except Fenced:
+            raise CommandError("Another process took this backfill over and goes on with it.", returncode=1) from None
+        _say_what_was(console, report)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not a date. Write it as 2026-05-31.") from None
+
+
+def _scope(options: dict[str, Any]) -> Scope:
+    slug, race_id, since = options["partner"], options["race"], options["since"]
+    try:
+        if race_id is not None:
+            return Scope(race=race_by_id(race_id, partner=slug), since=since)
+        return Scope(partner=partner_by_slug(slug) if slug else None, since=since)
+    except NotFound as problem:
+        raise CommandError(str(problem), returncode=2) from None
+
+
+def _say_what_would_be(console: Console, scope: Scope) -> None:
+    races = waiting_races(scope)
+    console.print(f"{len(races)} races would be loaded, with at least {len(races)} calls. Nothing was called.")
+    for race in races[:LISTED]:
+        console.print(f"  {race.provider_race_id}  {race.name}", markup=False)
+    if len(races) > LISTED:
+        console.print(f"  … and {len(races) - LISTED} more")
+
+
+def backfill_show(console: Console, backfill: Any) -> Report:
+    """Run a claimed backfill with a progress bar, or plain lines without a terminal."""
+    if not console.is_terminal:
+        return BackfillRunner(backfill, tell=lambda at: _tell_line(console, at)).run()
+    bar = Bar(
+        TextColumn("Backfill"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("races · {task.fields[people]:,} people · {task.fields[calls]} calls"),
+        TimeElapsedColumn(),
+        TextColumn("left:"),
+        TimeRemainingColumn(),
+        console=console,
+    )
+    with bar:
+        task = bar.add_task("backfill", total=None, people=0, calls=0)
+
+        def show(at: Progress) -> None:
+            bar.update(task, total=at.races, completed=at.races_done, people=at.rows, calls=at.calls)
+            if at.note:
+                bar.print(at.note, markup=False)
+
+        return BackfillRunner(backfill, tell=show).run()
+
+
+def _tell_line(console: Console, at: Progress) -> None:
+    note = f" · {at.note}" if at.note else ""
+    console.print(
+        f"backfill: {at.races_done} of {at.races} races, {at.rows:,} people, {at.calls} calls{note}", markup=False
+    )
+
+
+def _say_what_was(console: Console, report: Report) -> None:
+    console.print(
+        f"{report.done} of {report.races} races loaded: {report.rows:,} people fetched, {report.added:,} new, "
+        f"{report.changed:,} changed, {report.rejected:,} rejected, {report.calls} calls."
+    )
+    for problem in report.problems:
+        console.print(f"  {problem}", markup=False)
+    if report.done < report.races:
+        raise CommandError(
+            f"{report.races - report.done} races could not be loaded. The same command tries them again.", returncode=1
+        )

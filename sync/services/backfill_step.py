@@ -1,0 +1,229 @@
+"""One race of a backfill: all its editions, page by page, with a checkpoint after each page."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from django.db import transaction
+
+from partners.documents import ParticipantPage, RemovedRow
+from partners.gate import database_now
+from partners.runsignup import paging
+from partners.runsignup.client import RunSignUpClient
+from partners.runsignup.editions import lists_all_editions
+from partners.runsignup.parsing import decode_participant
+from races import ingest, removals
+from races.models import Event, Participant, Race
+from races.race_store import races_store
+from sync.core.cursors import next_cursor
+from sync.models import BackfillStep, EventSync, Outcome, SyncRun, Trigger
+from sync.services.event_schedule import reschedule
+from sync.services.leases import LEASE
+from sync.services.visit_outcomes import RUN_FIELDS, held_text
+
+Hold = Callable[[], None]
+"""Renews our claim and the leases of our open runs; raises when the claim was taken over."""
+
+
+@dataclass(slots=True, kw_only=True)
+class StepState:
+    """A step while it runs. `whole`: this process reads every page itself, so it knows who is missing."""
+
+    step: BackfillStep
+    events: list[Event]
+    runs: dict[int, SyncRun]
+    whole: bool
+    present_before: dict[int, set[int]] = field(default_factory=dict)
+    seen: dict[int, set[int]] = field(default_factory=dict)
+
+    @property
+    def run_ids(self) -> dict[int, int]:
+        return {event_id: run.pk for event_id, run in self.runs.items()}
+
+
+def step_open(step: BackfillStep, *, client: RunSignUpClient, since: date | None, hold: Hold) -> StepState:
+    """Learn all editions of the race, if they are not known yet, and write the open runs. Raises ProviderError."""
+    now = database_now()
+    if step.started_at is None:
+        if not lists_all_editions(step.race.raw):
+            _learn_editions(step.race, client, hold=hold, now=now)
+        step.started_at = now
+        step.save(update_fields=["started_at"])
+    events = list(_events(step.race, since=since))
+    visit = uuid.uuid4()
+    runs = [
+        SyncRun(event=event, visit=visit, trigger=Trigger.BACKFILL, full=True, started_at=now, lease_until=now + LEASE)
+        for event in events
+    ]
+    SyncRun.objects.bulk_create(runs)
+    state = StepState(
+        step=step,
+        events=events,
+        runs={run.event_id: run for run in runs},
+        whole=step.after_registration_id == 0,
+    )
+    if state.whole:
+        for event in events:
+            active = Participant.objects.filter(event=event, removed_at=None)
+            state.present_before[event.pk] = set(active.values_list("registration_id", flat=True))
+    return state
+
+
+def _learn_editions(race: Race, client: RunSignUpClient, *, hold: Hold, now: datetime) -> None:
+    document = client.race(race_id=race.provider_race_id)
+    with transaction.atomic():
+        hold()
+        report = races_store(credential=race.credential, documents=[document], now=now)
+        reschedule(events=Event.objects.filter(pk__in=report.reschedule).select_related("race"), now=now)
+
+
+def _events(race: Race, *, since: date | None):
+    events = Event.objects.filter(race=race, gone_at=None).select_related("race").order_by("pk")
+    return events.filter(starts_at__date__gte=since) if since else events
+
+
+def step_run(state: StepState, *, client: RunSignUpClient, hold: Hold) -> None:
+    """Fetch and store what is left of the race and close its runs. Raises ProviderError: the checkpoint stays."""
+    step, race = state.step, state.step.race
+    if state.events:
+        pages = paging.participant_pages(
+            client,
+            race_id=race.provider_race_id,
+            event_ids=[event.provider_event_id for event in state.events],
+            after_registration_id=step.after_registration_id,
+        )
+        for page in pages:
+            with transaction.atomic():
+                hold()
+                _store(state, page)
+    left = _removed_rows(state, client) if state.events else []
+    with transaction.atomic():
+        hold()
+        _close(state, left)
+
+
+def _store(state: StepState, page: ParticipantPage) -> None:
+    step = state.step
+    stored = ingest.store_participants(
+        race=step.race, rows=page.rows, decode=decode_participant, now=database_now(), runs=state.run_ids
+    )
+    pk_of = {event.provider_event_id: event.pk for event in state.events}
+    for row in page.rows:
+        if row.event_id in pk_of:
+            state.seen.setdefault(pk_of[row.event_id], set()).add(row.registration_id)
+    for event_id, counts in stored.items():
+        step.added += counts.added
+        step.changed += counts.changed + counts.restored
+        step.rejected += len(counts.rejected)
+        if event_id in state.runs:
+            run = state.runs[event_id]
+            run.fetched += counts.fetched
+            run.added += counts.added + counts.restored
+            run.changed += counts.changed
+            run.rejected += len(counts.rejected)
+            run.error_text = "; ".join(
+                text
+                for text in [
+                    run.error_text,
+                    *(f"registration {r.registration_id}: {r.reason}" for r in counts.rejected),
+                ]
+                if text
+            )[:2000]
+    step.rejected += len(page.rejected)
+    for event in state.events:
+        # Nobody whose row could only be read in part is missing.
+        state.seen.setdefault(event.pk, set()).update(
+            bad.registration_id for bad in page.rejected if bad.registration_id is not None
+        )
+    step.pages += 1
+    step.rows += page.size
+    for run in state.runs.values():
+        run.pages += 1
+    if step.server_time is None:
+        step.server_time = page.server_time
+    if page.last_registration_id is not None:
+        step.after_registration_id = page.last_registration_id
+    step.save()
+
+
+def _removed_rows(state: StepState, client: RunSignUpClient) -> list[RemovedRow]:
+    """Who left while the pages were read, or since the mirror last looked; nothing to ask after a first, whole load."""
+    missing = any(state.present_before.get(event.pk, set()) - state.seen.get(event.pk, set()) for event in state.events)
+    if state.whole and not missing and state.step.pages <= 1:
+        return []
+    pages = paging.removed_pages(
+        client,
+        race_id=state.step.race.provider_race_id,
+        event_ids=[event.provider_event_id for event in state.events],
+        # The reasons of those who are missing may be old; otherwise only what happened while we read counts.
+        modified_after=None if missing else _cursor(state),
+    )
+    return [row for page in pages for row in page.rows]
+
+
+def _cursor(state: StepState) -> int | None:
+    started = state.step.started_at
+    assert started is not None  # noqa: S101 - step_open has set it
+    return next_cursor(before=None, newest_seen=None, server_time=state.step.server_time, now=int(started.timestamp()))
+
+
+def _close(state: StepState, left: Sequence[RemovedRow]) -> None:
+    step, now = state.step, database_now()
+    removed = removals.apply_removed(race=step.race, rows=left, now=now, runs=state.run_ids)
+    held: dict[int, str] = {}
+    for event in state.events:
+        run = state.runs[event.pk]
+        run.removed += removed[event.pk].removed if event.pk in removed else 0
+        if state.whole:
+            before = state.present_before[event.pk]
+            missing = removals.mark_missing(
+                event=event, seen=state.seen.get(event.pk, set()), present_before=before, now=now, run=run.pk
+            )
+            run.removed += missing.removed
+            held[event.pk] = held_text(held=missing.held, of=len(before))
+        run.outcome = Outcome.OK if run.added + run.changed + run.removed + run.rejected else Outcome.UNCHANGED
+    _mark_checked(state, held)
+    runs_close(state, now=now)
+    step.status, step.error_text = BackfillStep.Status.DONE, "; ".join(text for text in held.values() if text)
+    step.save(update_fields=["status", "error_text"])
+
+
+def _mark_checked(state: StepState, held: dict[int, str]) -> None:
+    """An event that no visit has completed yet starts its incremental fetches where this load began."""
+    cursor = _cursor(state)
+    rows = EventSync.objects.select_for_update().filter(event__in=state.events, cursor=None).order_by("pk")
+    fresh = list(rows)
+    for row in fresh:
+        row.cursor = row.removals_cursor = cursor
+        row.checked_at = row.removals_checked_at = state.step.started_at
+        if state.whole:
+            row.reconciled_at = state.step.started_at
+        if state.runs[row.event_id].outcome == Outcome.OK:
+            row.changed_at = state.runs[row.event_id].started_at
+        row.hold_reason = held.get(row.event_id) or row.hold_reason
+    EventSync.objects.bulk_update(
+        fresh,
+        [
+            "cursor",
+            "removals_cursor",
+            "checked_at",
+            "removals_checked_at",
+            "reconciled_at",
+            "changed_at",
+            "hold_reason",
+        ],
+    )
+
+
+def runs_close(
+    state: StepState, *, now: datetime, outcome: Outcome | None = None, text: str = "", error: str = ""
+) -> None:
+    """Close the open runs; `outcome` for those that did not come to their end."""
+    for run in state.runs.values():
+        run.finished_at, run.lease_until = now, None
+        if outcome is not None:
+            run.outcome, run.error_text, run.error_class = outcome, text, error
+    SyncRun.objects.bulk_update(state.runs.values(), RUN_FIELDS)

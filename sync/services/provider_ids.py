@@ -1,0 +1,53 @@
+"""Finding a race or event by the number that people know: the provider's, as it stands in RunSignUp's URLs."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from partners.models import TimingPartner
+from races.models import Event, Race
+
+
+class NotFound(Exception):
+    """Nothing, or more than one thing, has this id; the text says what to do."""
+
+
+def partner_by_slug(slug: str) -> TimingPartner:
+    partner = TimingPartner.objects.filter(slug=slug).first()
+    if partner is None:
+        known = (
+            ", ".join(TimingPartner.objects.values_list("slug", flat=True)[:20]) or "none yet: run manage.py onboard"
+        )
+        raise NotFound(f"There is no partner {slug!r}. Known: {known}.")
+    return partner
+
+
+def race_by_id(provider_id: int, *, partner: str | None = None) -> Race:
+    races = Race.objects.filter(provider_race_id=provider_id).select_related("credential__partner", "partner")
+    return _one(_of_partner(races, "partner__slug", partner), "race", provider_id)
+
+
+def race_or_event_by_id(provider_id: int, *, partner: str | None = None) -> tuple[Race, Event | None]:
+    """(race, None) for a race's id, (its race, event) for an event's."""
+    races = Race.objects.filter(provider_race_id=provider_id).select_related("credential__partner", "partner")
+    if _of_partner(races, "partner__slug", partner).exists():
+        return race_by_id(provider_id, partner=partner), None
+    events = Event.objects.filter(provider_event_id=provider_id).select_related(
+        "race__credential__partner", "race__partner"
+    )
+    event = _one(_of_partner(events, "race__partner__slug", partner), "race or event", provider_id)
+    return event.race, event
+
+
+def _of_partner(rows: QuerySet, field: str, slug: str | None) -> QuerySet:
+    return rows.filter(**{field: partner_by_slug(slug).slug}) if slug else rows
+
+
+def _one(rows: QuerySet, what: str, provider_id: int):
+    found = list(rows[:10])
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise NotFound(f"No {what} has the id {provider_id}. Run manage.py discover if it is new at RunSignUp.")
+    slugs = ", ".join(sorted(getattr(row, "race", row).partner.slug for row in found))
+    raise NotFound(f"The id {provider_id} exists under several partners ({slugs}): add --partner SLUG.")

@@ -1,0 +1,67 @@
+"""The rows that make django-q2 call us: made and mended by one idempotent function, never edited by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils import timezone
+from django_q.models import Schedule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleSpec:
+    """`cron` has six fields, the seconds last. `intended_date_kwarg`: the task is told which slot it stands for."""
+
+    name: str
+    func: str
+    cron: str
+    intended_date_kwarg: str | None = None
+
+
+SCHEDULES = (
+    ScheduleSpec(name="sync-cycle", func="sync.tasks.cycle", cron="* * * * * */10", intended_date_kwarg="intended"),
+    ScheduleSpec(name="discoveries", func="sync.tasks.discoveries", cron="* * * * *"),
+)
+
+
+def schedules_ensure(*, now: datetime) -> int:
+    """Create what is missing and mend what differs; returns how many rows were written.
+
+    A row that is right keeps its `next_run`: a restart neither skips nor repeats a slot. Two rows of one name would run
+    everything twice, so all but the first go.
+    """
+    written = 0
+    for spec in SCHEDULES:
+        rows = list(Schedule.objects.filter(name=spec.name).order_by("pk"))
+        written += Schedule.objects.filter(pk__in=[row.pk for row in rows[1:]]).delete()[0]
+        wanted = {
+            "func": spec.func,
+            "schedule_type": Schedule.CRON,
+            "cron": spec.cron,
+            "intended_date_kwarg": spec.intended_date_kwarg,
+            "repeats": -1,
+            "args": None,
+            "kwargs": None,
+            "hook": None,
+            "cluster": None,
+        }
+        row = rows[0] if rows else Schedule(name=spec.name, next_run=now)
+        if row.pk and all(getattr(row, name) == value for name, value in wanted.items()):
+            continue
+        for name, value in wanted.items():
+            setattr(row, name, value)
+        row.save()
+        written += 1
+    return written
+
+
+def schedules_after_migrate(**_signal: object) -> None:
+    """So that a plain `qcluster` finds them too: every migrated database has its schedules."""
+    schedules_ensure(now=timezone.now())
+
+
+def missing_schedules() -> list[str]:
+    """Names of schedules that are not there or were altered."""
+    present = set(Schedule.objects.filter(schedule_type=Schedule.CRON).values_list("name", "func", "cron"))
+    return [spec.name for spec in SCHEDULES if (spec.name, spec.func, spec.cron) not in present]
