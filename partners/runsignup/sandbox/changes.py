@@ -23,8 +23,8 @@ def apply(world: World, kind: str, *, now: float, details: dict[str, Any]) -> di
     """Do one change at `now` (Unix seconds, the true clock).
 
     About people: register {event_id, user?, row?}; edit {user?, row?, drop?}; bib {bib_num?, chip_num?};
-    withdraw {reason?}; transfer {to_event_id}; defer; restore. Each but register means the registration of `registration_id`, or the first
-    fitting one of `event_id`.
+    withdraw {reason?}; transfer {to_event_id}; defer; restore. Each but register means the registration of
+    `registration_id`, or the first fitting one of `event_id`.
     About events: start {event_id, start_time}; cancel {event_id}.
     About keys: grant and revoke {key, race_id}; key {key, secret?, hourly_limit?}.
     """

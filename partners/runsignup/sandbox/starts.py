@@ -47,8 +47,9 @@ def plan_races(*, rng: Random, anchor: datetime, upcoming: list[int], past: list
 
 
 def a_year_before(start: datetime) -> datetime:
-    """The same weekday of last year's edition."""
-    return start - timedelta(weeks=52)
+    """The same weekday of last year's edition, whose start is known even where this year's is not yet."""
+    before = start - timedelta(weeks=52)
+    return before.replace(hour=8) if (before.hour, before.minute) == (0, 0) else before
 
 
 def _take(waiting: list[int], wanted: int) -> list[int]:
