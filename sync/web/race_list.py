@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Min, QuerySet
+from django.db.models import F, Max, Min, OuterRef, QuerySet, Subquery
 
 from races.models import Event, Race
-from sync.core.policy import Tier
+from sync.core.policy import DEFAULT_POLICY, Tier
 from sync.core.tiers import zone_of
 from sync.web.event_status import EventStatus, event_statuses, with_state
 from sync.web.race_sentence import Sentence, race_sentence
-from sync.web.race_status import STILL_COMING, RaceHeader, current_events, race_header
+from sync.web.race_status import RaceHeader, current_events, race_header
 from sync.web.scheduler import Beat, banner_text, last_beat
 from sync.web.times import Moment, moment
 
@@ -61,12 +61,12 @@ def race_list(*, races: QuerySet[Race], page_number: str | None, now: datetime) 
 
 
 def _coming_first(races: QuerySet[Race], *, first: int, end: int, now: datetime) -> list[Race]:
-    """Places `first` to `end` of the races with an event ahead by their next start, followed by the others by name.
+    """Places `first` to `end`: the races that are not over, the next start first, then the others, the latest first.
 
-    The order is read from the index of the starts: its cost grows with the events ahead, not with the races.
+    The order is read from the index of the starts: the first pages cost what lies ahead, not what ever was.
     """
     ahead = (
-        Event.objects.filter(starts_at__gte=now - STILL_COMING, gone_at=None, race__in=races.values("pk"))
+        Event.objects.filter(starts_at__gte=now - DEFAULT_POLICY.after_start, gone_at=None, race__in=races.values("pk"))
         .values("race_id")
         .annotate(start=Min("starts_at"))
         .order_by("start", "race_id")
@@ -75,7 +75,12 @@ def _coming_first(races: QuerySet[Race], *, first: int, end: int, now: datetime)
     ids = [row["race_id"] for row in ahead[first:end]]
     with_partner = races.select_related("partner").defer("raw")
     found = with_partner.in_bulk(ids)
-    others = with_partner.exclude(pk__in=ahead.order_by().values("race_id")).order_by("name", "pk")
+    last_start = Event.objects.filter(race=OuterRef("pk")).order_by().values("race").annotate(at=Max("starts_at"))
+    others = (
+        with_partner.exclude(pk__in=ahead.order_by().values("race_id"))
+        .annotate(last_start=Subquery(last_start.values("at")))
+        .order_by(F("last_start").desc(nulls_last=True), "name", "pk")
+    )
     return [found[pk] for pk in ids if pk in found] + list(others[max(0, first - coming) : max(0, end - coming)])
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
+from sync.core.policy import Tier
 from sync.core.status import Word
 from sync.web.event_status import EventStatus
 from sync.web.scheduler import Beat
@@ -28,6 +29,11 @@ class Sentence:
     @property
     def icon(self) -> str:
         return ICONS[self.kind]
+
+    @property
+    def lead(self) -> str:
+        """The word as the beginning of the sentence: "Up to date" as of …, "Late": …"""
+        return self.word if self.kind is Kind.GOOD else f"{self.word}:"
 
 
 def race_sentence(events: Sequence[EventStatus], *, beat: Beat, zone: tzinfo, now: datetime) -> Sentence:
@@ -122,22 +128,43 @@ def _silent(events: Sequence[EventStatus], beat: Beat, *, zone: tzinfo, now: dat
 
 
 def _current(events: Sequence[EventStatus], *, zone: tzinfo, now: datetime) -> Sentence:
-    due_at = min(event.due_at for event in events if event.due_at is not None)
-    running = any(event.status.word is Word.SYNCING for event in events)
-    if running:
-        following = "a check is running now"
-    elif due_at <= now:
-        following = "the next check begins now"
-    else:
-        following = f"next check by {by_minute_text(due_at, zone=zone, now=now)}"
+    """The most urgent events make the sentence; those of other tiers are older by design and get a line each."""
     unseen = [event for event in events if event.checked_at is None]
+    urgent = unseen or _most_urgent(events)
+    following = _following(urgent, zone=zone, now=now)
     if unseen:
         which = "The list is" if len(unseen) == len(events) else f"{_of(unseen, events)} {_are(unseen)}"
         return Sentence(word="Loading", kind=Kind.BUSY, text=f"{which} not loaded yet, {following}.")
-    oldest = min(event.checked_at for event in events if event.checked_at is not None)
-    return Sentence(
-        word="Up to date", kind=Kind.GOOD, text=f"as of {local_text(oldest, zone=zone, now=now)}, {following}."
+    oldest = min(event.checked_at for event in urgent if event.checked_at is not None)
+    others = [event for event in events if event.checked_at is not None and event.checked_at < oldest]
+    details = tuple(
+        f"{event.name}: as of {local_text(event.checked_at, zone=zone, now=now)}, it is checked less often."
+        for event in others[:LISTED]
+        if event.checked_at is not None
     )
+    return Sentence(
+        word="Up to date",
+        kind=Kind.GOOD,
+        text=f"as of {local_text(oldest, zone=zone, now=now)}, {following}.",
+        details=details,
+    )
+
+
+def _most_urgent(events: Sequence[EventStatus]) -> list[EventStatus]:
+    for tier in Tier:
+        found = [event for event in events if event.tier is not None and event.tier.name == tier.value]
+        if found:
+            return found
+    return list(events)
+
+
+def _following(events: Sequence[EventStatus], *, zone: tzinfo, now: datetime) -> str:
+    due_at = min(event.due_at for event in events if event.due_at is not None)
+    if any(event.status.word is Word.SYNCING for event in events):
+        return "a check is running now"
+    if due_at <= now:
+        return "the next check begins now"
+    return f"next check by {by_minute_text(due_at, zone=zone, now=now)}"
 
 
 def _as_of(events: Sequence[EventStatus], *, zone: tzinfo, now: datetime) -> str:

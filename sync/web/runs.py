@@ -121,7 +121,9 @@ def _title(row: RunRow) -> str:
 def _summary(rows: Iterable[RunRow]) -> str:
     words = [row.word for row in rows]
     counted = {word: words.count(word) for word in dict.fromkeys(reversed(words))}
-    return f"Last {len(words)} runs: " + ", ".join(f"{count} × {word.lower()}" for word, count in counted.items())
+    return f"Last {len(words)} runs: " + ", ".join(
+        f"{count}\u00a0×\u00a0{word[:1].lower()}{word[1:]}" for word, count in counted.items()
+    )
 
 
 def _outcome(run: SyncRun) -> tuple[str, Kind]:

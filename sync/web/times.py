@@ -60,9 +60,9 @@ def zone_text(local: datetime) -> str:
 
 def relative_text(at: datetime, *, now: datetime) -> str:
     """Whole minutes, so that a page that shows it changes once a minute and not at every poll."""
-    if at > now:
-        return f"in {span_text(at - now)}"
-    return f"{span_text(now - at)} ago"
+    if abs(at - now) < MINUTE:
+        return "within a minute" if at > now else "just now"
+    return f"in {span_text(at - now)}" if at > now else f"{span_text(now - at)} ago"
 
 
 def span_text(span: timedelta) -> str:

@@ -1,0 +1,174 @@
+"""The pages in a real browser: they update themselves, say when they are stale, and fit a phone."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.test import Client
+from django.urls import reverse
+from playwright.sync_api import expect, sync_playwright
+
+from sync.models import EventSync, Heartbeat, SyncRun
+from tests.factories import EventFactory, EventSyncFactory, ParticipantFactory, RaceFactory, UserFactory
+
+pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
+
+# A poll every 5 s, and a slow machine.
+SOON = 15_000
+PAGES = ["race_list", "race_page", "event_page", "operations", "login"]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with pytest.MonkeyPatch.context() as patch:
+        # Playwright's loop runs in this thread; Django would refuse every query beside it.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+            yield browser
+            browser.close()
+
+
+@pytest.fixture
+def event():
+    """A 5K in two hours with people, a few runs, and a living scheduler."""
+    now = datetime.now(UTC)
+    Heartbeat.objects.create(name="cycle", beat_at=now + timedelta(seconds=30))
+    race = RaceFactory(
+        name="A race with a name that is long enough to wrap on every phone", city="Portland", state="ME"
+    )
+    event = EventFactory(race=race, starts_at=now + timedelta(hours=2))
+    EventSyncFactory(
+        event=event,
+        tier="HIGH",
+        checked_at=now - timedelta(seconds=50),
+        removals_checked_at=now - timedelta(minutes=3),
+        due_at=now + timedelta(minutes=2),
+    )
+    ParticipantFactory.create_batch(3, event=event, team_name="Gulls Running Club of Casco Bay")
+    for minutes in range(12):
+        SyncRun.objects.create(
+            event=event,
+            visit=uuid.uuid4(),
+            started_at=now - timedelta(minutes=minutes),
+            finished_at=now - timedelta(minutes=minutes),
+            outcome="failed" if minutes == 7 else "unchanged",
+            error_text="RunSignUp answered HTTP 502 and no JSON." if minutes == 7 else "",
+        )
+    return event
+
+
+@pytest.fixture
+def open_page(browser, live_server, event):
+    """Open one of PAGES as staff; the page's `messages` collects what the console said."""
+    session = Client()
+    session.force_login(UserFactory(is_staff=True))
+    contexts = []
+
+    def opened(name: str, **options):
+        context = browser.new_context(**options)
+        contexts.append(context)
+        cookie = {"name": "sessionid", "value": session.cookies["sessionid"].value, "url": live_server.url}
+        context.add_cookies([cookie] if name != "login" else [])
+        page = context.new_page()
+        page.messages = []
+        page.on("console", lambda message: page.messages.append(message.text))
+        page.on("pageerror", lambda error: page.messages.append(str(error)))
+        ids = {"race_page": [event.race_id], "event_page": [event.race_id, event.pk]}
+        page.goto(live_server.url + reverse(name, args=ids.get(name, [])))
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+def test_a_page_shows_a_new_sync_without_being_loaded_again(open_page, event):
+    page = open_page("race_page")
+    page.evaluate("window.loadedOnce = true")
+    page.get_by_text("Last 10 runs").click()
+    expect(page.locator(".counts dd").first).to_have_text("3")
+
+    ParticipantFactory(event=event)
+
+    expect(page.locator(".counts dd").first).to_have_text("4", timeout=SOON)
+    assert page.evaluate("window.loadedOnce") is True
+    # What the reader opened stays open.
+    expect(page.locator("details")).to_have_attribute("open", "")
+    assert page.messages == []
+
+
+def test_a_list_that_became_late_is_announced_once(open_page, event):
+    page = open_page("race_page")
+    announcement = page.locator("[aria-live=polite]")
+    expect(announcement).to_have_text("")
+
+    EventSync.objects.filter(event=event).update(due_at=datetime.now(UTC) - timedelta(minutes=9))
+
+    expect(announcement).to_contain_text("Overdue", timeout=SOON)
+    expect(page.locator(".sentence")).to_contain_text("was due")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_console_stays_empty(open_page, name):
+    page = open_page(name)
+    if name != "login":
+        with page.expect_response(lambda response: "/live/" in response.url, timeout=SOON):
+            pass
+
+    assert page.messages == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_phone_never_scrolls_sideways(open_page, name):
+    page = open_page(name, viewport={"width": 360, "height": 740})
+
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_what_is_touched_is_large_enough(open_page, name):
+    page = open_page(name, viewport={"width": 390, "height": 800})
+
+    small = page.eval_on_selector_all(
+        "button, summary, nav a, input:not([type=hidden])",
+        "all => all.filter(e => e.getBoundingClientRect().height < 44).map(e => e.outerHTML)",
+    )
+    assert small == []
+
+
+def test_a_page_that_lost_its_server_says_that_it_is_stale_and_recovers(open_page):
+    page = open_page("race_page")
+    expect(page.locator("#stale")).to_be_hidden()
+
+    page.context.set_offline(True)
+    expect(page.locator("#stale")).to_contain_text("This page is stale", timeout=SOON)
+
+    page.context.set_offline(False)
+    expect(page.locator("#stale")).to_be_hidden(timeout=SOON)
+
+
+def test_a_page_whose_session_ended_goes_to_the_login(open_page):
+    page = open_page("race_page")
+
+    Session.objects.all().delete()
+
+    page.wait_for_url(re.compile(r"/login/\?next=/races/\d+/$"), timeout=SOON)
+    expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+
+
+def test_everything_works_without_javascript(open_page, event):
+    page = open_page("race_page", java_script_enabled=False)
+
+    expect(page.locator(".sentence")).to_contain_text("Up to date")
+    assert page.locator("noscript").inner_html().count("refresh") == 1
+    page.get_by_role("button", name="Sync now").click()
+    expect(page.locator(".messages")).to_contain_text("1 event is being synced now.")
+    page.get_by_role("link", name="5K").click()
+    page.get_by_label("Name or bib").fill("nobody of that name")
+    page.get_by_role("button", name="Search").click()
+    expect(page.locator("main")).to_contain_text("Nobody here is called")
