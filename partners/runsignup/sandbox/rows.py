@@ -17,6 +17,8 @@ _REMOVED_FIELDS = (
     "amount_paid",
 )
 
+_NO_TEAM = dict.fromkeys(("team_id", "team_name", "team_type_id", "team_type", "team_gender", "team_bib_num"))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blocks:
@@ -49,42 +51,20 @@ def active_row(
     answers: list[dict[str, Any]] | None = None,
 ) -> Row:
     """A new registration without bib, chip, team or shirt, in the field order of contract §7.3."""
-    paid = not imported and fee != "$0.00"
-    processing = "$3.80" if paid else "$0.00"
     return {
         "user": user,
         "registration_id": registration_id,
         "event_id": event_id,
         "rsu_transaction_id": transaction,
-        # Null, "ay_…" or a numeric string: all three were seen.
-        "transaction_id": None
-        if transaction is None
-        else f"ay_{transaction:016X}_0"
-        if transaction % 3
-        else str(transaction),
+        "transaction_id": _transaction_text(transaction),
         "bib_num": None,
         "chip_num": None,
         "age": age,
         "registration_date": eastern_slashed(registered),
-        "team_id": None,
-        "team_name": None,
-        "team_type_id": None,
-        "team_type": None,
-        "team_gender": None,
-        "team_bib_num": None,
+        **_NO_TEAM,
         "last_modified": modified,
         "imported": "T" if imported else "F",
-        "race_fee": fee,
-        "offline_payment_amount": "$0.00",
-        "processing_fee": processing,
-        "processing_fee_paid_by_user": processing,
-        "processing_fee_paid_by_race": "$0.00",
-        "partner_fee": "$0.00",
-        "affiliate_profit": "$0.00",
-        "extra_fees": "$0.00",
-        "amount_paid": _with_processing(fee) if paid else "$0.00",
-        "usatf_discount_amount_in_cents": "$0.00",
-        "usatf_discount_additional_field": None,
+        **_money(fee, paid=not imported and fee != "$0.00"),
         "giveaway": None,
         "giveaway_option_id": None,
         "question_responses": answers or [],
@@ -153,6 +133,30 @@ def _shown_user(user: dict[str, Any], registration_id: int, blocks: Blocks) -> d
         else:
             del shown["gender"]
     return shown
+
+
+def _transaction_text(transaction: int | None) -> str | None:
+    """Null, `ay_…` or a numeric text: all three were seen."""
+    if transaction is None:
+        return None
+    return f"ay_{transaction:016X}_0" if transaction % 3 else str(transaction)
+
+
+def _money(fee: str, *, paid: bool) -> dict[str, str | None]:
+    processing = "$3.80" if paid else "$0.00"
+    return {
+        "race_fee": fee,
+        "offline_payment_amount": "$0.00",
+        "processing_fee": processing,
+        "processing_fee_paid_by_user": processing,
+        "processing_fee_paid_by_race": "$0.00",
+        "partner_fee": "$0.00",
+        "affiliate_profit": "$0.00",
+        "extra_fees": "$0.00",
+        "amount_paid": _with_processing(fee) if paid else "$0.00",
+        "usatf_discount_amount_in_cents": "$0.00",
+        "usatf_discount_additional_field": None,
+    }
 
 
 def _with_processing(fee: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-import select
+import selectors
 import socket
 import sys
 import threading
@@ -227,9 +227,10 @@ class _Handler(BaseHTTPRequestHandler):
         """Let time pass; False if the caller hung up (then it no longer counts as open) or the sandbox stops."""
         if seconds <= 0:
             return True
-        readable, _, _ = select.select([self.connection], [], [], seconds)
-        if not readable:
-            return True
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.connection, selectors.EVENT_READ)
+            if not selector.select(seconds):
+                return True
         return bool(self.connection.recv(1, socket.MSG_PEEK)) and not self._sandbox.stopping.wait(seconds)
 
     def _send(self, response: Response, before_last_byte: Any = None) -> None:

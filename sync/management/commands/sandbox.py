@@ -69,6 +69,8 @@ class Command(BaseCommand):
             )
         except ValueError as error:
             raise CommandError(str(error), returncode=2) from error
+        except KeyboardInterrupt:
+            raise CommandError("Stopped before the world was ready.", returncode=130) from None
         server = SandboxServer(world, port=options["port"], latency=options["latency"], life=options["life"])
         stopping = threading.Event()
         signals = (signal.SIGINT, signal.SIGTERM)

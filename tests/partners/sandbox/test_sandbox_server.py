@@ -4,14 +4,31 @@ from __future__ import annotations
 
 import http.client
 import json
+import subprocess
+import sys
 import time
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from partners.runsignup.sandbox import SandboxServer, World, build_world
 from tests.partners.sandbox.caller import ANCHOR, Caller, Clock
+
+
+def test_it_needs_nothing_but_the_standard_library():
+    script = (
+        "import sys, partners.runsignup.sandbox as sandbox\n"
+        "sandbox.build_world(keys=1, races=1, events=1, participants=5)\n"
+        "own = {name.partition('.')[0] for name in sys.modules} - set(sys.stdlib_module_names)\n"
+        "print(sorted(name for name in own if not name.startswith('_')))"
+    )
+    root = Path(__file__).resolve().parents[3]
+    shown = subprocess.run(
+        [sys.executable, "-S", "-c", script], cwd=root, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert shown.stdout == "['partners']\n"
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.1", "::", "8.8.8.8"])
@@ -108,10 +125,10 @@ def test_latency_is_added_to_every_call(world: World):
 
 
 def test_a_page_of_a_thousand_takes_well_under_100_ms_and_20000_people_a_few_seconds():
-    """Bounds three times what a busy two-core machine needed; an accidental quadratic breaks them at once."""
-    started = time.monotonic()
+    """In seconds of processor time, server and caller together, so that a busy machine does not decide."""
+    started = time.process_time()
     world = build_world(seed=1, anchor=ANCHOR)
-    assert time.monotonic() - started < 3.0
+    assert time.process_time() - started < 3.0
     full = next(race for race in world.races.values() if sum(len(event.registrations) for event in race.events) > 900)
     events = [event.event_id for event in full.events]
     with SandboxServer(world) as server:
@@ -119,15 +136,15 @@ def test_a_page_of_a_thousand_takes_well_under_100_ms_and_20000_people_a_few_sec
         caller.participants(*events, include_questions="T")
         times = []
         for _ in range(5):
-            started = time.monotonic()
+            started = time.process_time()
             body = caller.participants(*events, include_questions="T").body
-            times.append(time.monotonic() - started)
+            times.append(time.process_time() - started)
         assert len(json.loads(body)) == len(events)
         assert min(times) < 0.1
-        started = time.monotonic()
+        started = time.process_time()
         rows = sum(
             len(caller.participants(*(event.event_id for event in race.events), include_questions="T").rows)
             for race in world.races.values()
         )
         assert rows == 20_000
-        assert time.monotonic() - started < 6.0
+        assert time.process_time() - started < 6.0
