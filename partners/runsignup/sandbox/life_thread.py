@@ -35,5 +35,7 @@ class LifeThread:
             owed += self.changes_per_minute * TICK_SECONDS / 60
             while owed >= 1 and not self._stopping.is_set():
                 owed -= 1
-                if self._world.live(self._world.clock(), self._rng) is not None:
-                    self.changes += 1
+                # The moment is read under the lock: an answer given before it must not lack what history dates earlier.
+                with self._world.lock:
+                    happened = self._world.live(self._world.clock(), self._rng)
+                self.changes += happened is not None

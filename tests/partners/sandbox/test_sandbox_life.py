@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from random import Random
 from typing import Any
@@ -227,3 +228,23 @@ def test_a_world_at_a_standstill_stands_still(world: World):
     life.start()
     life.stop()
     assert life.changes == 0
+
+
+def test_a_change_is_dated_while_nobody_else_can_look(caller: Caller, clock: Clock):
+    """Else history would date a change before an answer that does not have it yet."""
+    looked: list[bool] = []
+
+    def dated() -> float:
+        if threading.current_thread().name == "sandbox-life":
+            looked.append(caller.world.lock._is_owned())  # type: ignore[attr-defined]
+        return clock.at
+
+    caller.world.clock = dated
+    caller.server.life.changes_per_minute = 30_000
+    for _ in range(2000):
+        if caller.server.life.changes:
+            break
+        caller.sandbox("life")
+    assert caller.server.life.changes
+    assert looked
+    assert all(looked)
