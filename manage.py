@@ -4,9 +4,12 @@
 import os
 import sys
 
+from project88 import launch_environment
+
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project88.settings")
+    launch_environment.prepare(sys.argv[1:2], os.environ)
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(sys.argv)

@@ -47,6 +47,14 @@ def database_url(project_dir: Path, *, database: str) -> str:
         return server.get_uri(database)
 
 
+def database_recreate(project_dir: Path, *, database: str) -> None:
+    """Throw the database away, whoever uses it, and make an empty one."""
+    maintenance_url = database_url(project_dir, database=MAINTENANCE_DATABASE)
+    with psycopg.connect(maintenance_url, autocommit=True) as connection:
+        connection.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(database)))
+    _make_database(maintenance_url, database)
+
+
 def _make_database(maintenance_url: str, database: str) -> None:
     with psycopg.connect(maintenance_url, autocommit=True) as connection:
         found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone()

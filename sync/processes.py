@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +27,7 @@ class Child:
     name: str
     argv: Sequence[str]
     env: Mapping[str, str]
+    log: Path | None
     process: subprocess.Popen[bytes]
     started: float
     deaths: int = 0
@@ -39,9 +41,13 @@ class ProcessGroup:
     tell: Callable[[str], None]
     children: dict[str, Child] = field(default_factory=dict)
 
-    def start(self, name: str, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> Child:
+    def start(
+        self, name: str, argv: Sequence[str], *, env: Mapping[str, str] | None = None, log: Path | None = None
+    ) -> Child:
+        """`log`: the file that takes what the child prints; without it, it prints where we do."""
         full = {**os.environ, **(env or {})}
-        child = Child(name=name, argv=argv, env=full, process=_spawn(argv, full), started=time.monotonic())
+        process = _spawn(argv, full, log)
+        child = Child(name=name, argv=argv, env=full, log=log, process=process, started=time.monotonic())
         self.children[name] = child
         return child
 
@@ -60,7 +66,8 @@ class ProcessGroup:
                 child.restart_at = now + pause
                 self.tell(f"{child.name} ended with code {code}; it starts again in {pause:.0f} s.")
             elif now >= child.restart_at:
-                child.process, child.started, child.restart_at = _spawn(child.argv, child.env), now, None
+                child.process = _spawn(child.argv, child.env, child.log)
+                child.started, child.restart_at = now, None
 
     def stop(self, *names: str, grace: float = 60.0) -> None:
         """Ask the named children (all without names) to stop, wait for them, end what is left after `grace` seconds."""
@@ -79,11 +86,19 @@ class ProcessGroup:
             child.process.wait()
 
 
-def _spawn(argv: Sequence[str], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    # A session of its own: Ctrl-C reaches only us, and the whole family can be ended by its group.
-    return subprocess.Popen(
-        list(argv), env=dict(env), stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=_leave_with_parent
-    )
+def _spawn(argv: Sequence[str], env: Mapping[str, str], log: Path | None) -> subprocess.Popen[bytes]:
+    with ExitStack() as stack:
+        output = stack.enter_context(log.open("ab")) if log else None
+        # A session of its own: Ctrl-C reaches only us, and the whole family can be ended by its group.
+        return subprocess.Popen(
+            list(argv),
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            preexec_fn=_leave_with_parent,
+        )
 
 
 def _leave_with_parent() -> None:

@@ -138,6 +138,9 @@ def _store(state: StepState, page: ParticipantPage) -> None:
         state.seen.setdefault(event.pk, set()).update(
             bad.registration_id for bad in page.rejected if bad.registration_id is not None
         )
+    if any(bad.registration_id is None for bad in page.rejected):
+        # It may be anybody, so nobody can be called missing.
+        state.whole = False
     step.pages += 1
     step.rows += page.size
     for run in state.runs.values():

@@ -37,6 +37,8 @@ class Visit:
     server_time: int | None = None
     removed_rows: list[RemovedRow] = field(default_factory=list)
     removals_asked: bool = False
+    # A row without a readable id was among the pages: it may be anybody, so nobody can be called missing.
+    has_nameless_rows: bool = False
 
     @property
     def runs(self) -> dict[int, int]:
@@ -45,7 +47,9 @@ class Visit:
     def split(self) -> list[Visit]:
         """One visit per event, with the same runs: for an answer that refuses the list because of one of them."""
         return [
-            replace(self, events=[item], server_time=None, removed_rows=[], removals_asked=False)
+            replace(
+                self, events=[item], server_time=None, removed_rows=[], removals_asked=False, has_nameless_rows=False
+            )
             for item in self.events
         ]
 

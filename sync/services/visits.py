@@ -164,6 +164,7 @@ def _store(visit: Visit, page: ParticipantPage) -> None:
         _note_rejected(item.run, [f"registration {bad.registration_id}: {bad.reason}" for bad in counts.rejected])
     # A row whose event cannot be read belongs to no event: the first one shows it, and nobody of it is missing.
     _note_rejected(visit.events[0].run, [f"a row of the page: {bad.reason}" for bad in page.rejected])
+    visit.has_nameless_rows |= any(bad.registration_id is None for bad in page.rejected)
     for item in visit.events:
         item.seen |= {bad.registration_id for bad in page.rejected if bad.registration_id is not None}
 
@@ -201,7 +202,7 @@ def _store_removals(visit: Visit) -> None:
     for item in visit.events:
         counts = left.get(item.row.event_id)
         item.run.removed += counts.removed if counts else 0
-        if item.full:
+        if item.full and not visit.has_nameless_rows:
             missing = removals.mark_missing(
                 event=item.row.event,
                 seen=item.seen,

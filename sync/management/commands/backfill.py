@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from argparse import ArgumentParser, ArgumentTypeError
 from datetime import date
 from typing import Any
@@ -28,6 +29,7 @@ from sync.services.provider_ids import NotFound, partner_by_slug, race_by_id
 
 INTERRUPTED = 130
 LISTED = 15
+LINE_EVERY = 3.0
 
 
 class Command(BaseCommand):
@@ -99,7 +101,7 @@ def _say_what_would_be(console: Console, scope: Scope) -> None:
 def backfill_show(console: Console, backfill: Any) -> Report:
     """Run a claimed backfill with a progress bar, or plain lines without a terminal."""
     if not console.is_terminal:
-        return BackfillRunner(backfill, tell=lambda at: _tell_line(console, at)).run()
+        return BackfillRunner(backfill, tell=PlainLines(console).show).run()
     bar = Bar(
         TextColumn("Backfill"),
         BarColumn(),
@@ -121,11 +123,22 @@ def backfill_show(console: Console, backfill: Any) -> Report:
         return BackfillRunner(backfill, tell=show).run()
 
 
-def _tell_line(console: Console, at: Progress) -> None:
-    note = f" · {at.note}" if at.note else ""
-    console.print(
-        f"backfill: {at.races_done} of {at.races} races, {at.rows:,} people, {at.calls} calls{note}", markup=False
-    )
+class PlainLines:
+    """Progress without a terminal: a line every few seconds, and at once when there is something to say."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._told = 0.0
+
+    def show(self, at: Progress) -> None:
+        now = time.monotonic()
+        if not at.note and at.races_done < at.races and now - self._told < LINE_EVERY:
+            return
+        self._told = now
+        note = f" · {at.note}" if at.note else ""
+        self.console.print(
+            f"backfill: {at.races_done} of {at.races} races, {at.rows:,} people, {at.calls} calls{note}", markup=False
+        )
 
 
 def _say_what_was(console: Console, report: Report) -> None:

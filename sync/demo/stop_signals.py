@@ -1,0 +1,26 @@
+"""Ctrl-C and SIGTERM as a wish to stop, not as an exception in the middle of something."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+
+class StopSignals:
+    """Made in the main thread. The second Ctrl-C is an ordinary KeyboardInterrupt, for who cannot wait."""
+
+    def __init__(self) -> None:
+        self._asked = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._ask)
+
+    def _ask(self, _number: int, _frame: object) -> None:
+        self._asked.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    @property
+    def asked(self) -> bool:
+        return self._asked.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        return self._asked.wait(seconds)
