@@ -24,7 +24,7 @@ class CappedPaginator(Paginator):
     @cached_property
     def count(self) -> int:
         rows = cast("QuerySet[Any]", self.object_list)
-        return rows[:COUNTED].count()
+        return rows.order_by()[:COUNTED].count()
 
 
 class PartnerFilter(admin.SimpleListFilter):

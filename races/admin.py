@@ -32,7 +32,8 @@ class EventAdmin(ViewOnlyAdmin):
     readonly_fields = ["participants"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
-        return super().get_queryset(request).defer("race__raw")
+        queryset = super().get_queryset(request).defer("race__raw")
+        return queryset.defer("raw", "race__raw") if self.is_list(request) else queryset
 
     @admin.display(description="participants")
     def participants(self, event: Event) -> SafeString:

@@ -30,7 +30,6 @@ class RaceAdmin(ViewOnlyAdmin):
 
     list_display = ["name", "partner", "next_date", "city", "state", "sync_enabled", "gone_at", "events"]
     list_filter = [PartnerFilter, "sync_enabled", ("gone_at", admin.EmptyFieldListFilter)]
-    list_select_related = ["partner"]
     search_fields = ["name", "partner__name", "partner__slug"]
     search_help_text = "RunSignUp's id of the race, or a part of its name or of the partner's."
     id_search = ("provider_race_id",)
@@ -47,7 +46,8 @@ class RaceAdmin(ViewOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Race]:
         # Of the key only its name is shown: no secret is decrypted for that.
-        return super().get_queryset(request).select_related("credential__partner").defer("credential__api_secret")
+        queryset = super().get_queryset(request).select_related("partner", "credential__partner")
+        return queryset.defer("credential__api_secret", *(["raw"] if self.is_list(request) else []))
 
     def save_model(self, request: HttpRequest, obj: Race, form: Any, change: bool) -> None:
         """Only the switch is written: discovery may have changed the rest since the page was opened."""
@@ -66,7 +66,6 @@ class RaceAdmin(ViewOnlyAdmin):
 class EventSyncAdmin(ViewOnlyAdmin):
     list_display = ["event", "race", "tier", "due_at", "checked_at", "failures", "hold_reason"]
     list_filter = ["tier", EventPartnerFilter, ("hold_reason", admin.EmptyFieldListFilter)]
-    list_select_related = ["event__race"]
     search_fields = ["event__name", "event__race__name"]
     search_help_text = "RunSignUp's id of the event or race, or a part of the name."
     id_search = ("event__provider_event_id", "event__race__provider_race_id")
