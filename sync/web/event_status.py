@@ -64,6 +64,11 @@ class EventStatus:
     strip: Strip | None
     runs: tuple[RunRow, ...]
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the counts mean anything: nobody in a list that was never fetched is not "nobody registered"."""
+        return self.checked_at is not None or self.counts != Counts()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
@@ -199,6 +204,7 @@ def _cause(
         error=short_error(error),
         scheduler_silent=known.beat.is_silent,
         budget=known.budgets.get(event.race.credential_id),
+        tier=Tier(row.tier) if row.tier else None,
         picked_at=row.picked_at,
         zone=zone,
         now=now,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, tzinfo
 
+from partners.budget import reserve
 from partners.gate import BudgetState
+from sync.core.policy import Tier
 from sync.web.times import local_text
 
 
@@ -14,6 +16,7 @@ def late_cause(
     error: str,
     scheduler_silent: bool,
     budget: BudgetState | None,
+    tier: Tier | None,
     picked_at: datetime | None,
     zone: tzinfo,
     now: datetime,
@@ -27,8 +30,8 @@ def late_cause(
     if budget is not None and budget.paused_until is not None:
         until = local_text(budget.paused_until, zone=zone, now=now)
         return f"RunSignUp asked the key to slow down, it is paused until {until}"
-    if budget is not None and budget.free <= 0:
-        return f"all {budget.rate:,} calls an hour of the key are in use"
+    if budget is not None and tier is not None and budget.free <= reserve(tier.value, rate=budget.rate):
+        return f"the key has {budget.free} of its {budget.rate:,} calls an hour free, too few for {tier.value}"
     if picked_at is not None:
         return (
             f"handed to its key's lane at {local_text(picked_at, zone=zone, now=now)}, which is busy with other races"

@@ -23,13 +23,14 @@ RACES_PER_PAGE = 25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RaceRow:
-    """A line of the race list. `tier` is that of its most urgent event, "" when nothing is scheduled."""
+    """A line of the race list. `registered`: None when no list was ever loaded; `tier`: its most urgent event's, ""
+    when nothing is scheduled."""
 
     header: RaceHeader
     sentence: Sentence
     starts: Moment | None
     start_text: str
-    registered: int
+    registered: int | None
     tier: str
     events: int
 
@@ -90,13 +91,14 @@ def _row(
     zone = zone_of(race.timezone)
     # The next start; once all have started, the last one.
     start = min((at for at in starts if at >= now), default=max(starts, default=None))
+    loaded = [status for status in statuses if status.is_loaded]
     tiers = {status.tier.name for status in statuses if status.tier}
     return RaceRow(
         header=race_header(race, now=now),
         sentence=race_sentence(statuses, beat=beat, zone=zone, now=now),
         starts=moment(start, zone=zone, now=now, seconds=False),
         start_text=next((status.start_text for status in statuses if status.start_text), "No date"),
-        registered=sum(status.counts.registered for status in statuses),
+        registered=sum(status.counts.registered for status in loaded) if loaded else None,
         tier=next((tier.value for tier in Tier if tier.value in tiers), ""),
         events=len(statuses),
     )

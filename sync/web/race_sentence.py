@@ -72,7 +72,7 @@ def _needs_action(
     return Sentence(
         word="Needs action",
         kind=Kind.BAD,
-        text=f"{_of(blocked, events)} can not be synced. {_stop(_capital(as_of))}",
+        text=f"{_of(blocked, events)}. {_stop(_capital(as_of))}",
         details=details,
     )
 
@@ -82,13 +82,11 @@ def _late(late: Sequence[EventStatus], events: Sequence[EventStatus], *, zone: t
     details = [_late_detail(event, zone=zone, now=now) for event in late[:LISTED]]
     if len(late) > LISTED:
         details.append(f"And {len(late) - LISTED} more, see below.")
-    verb = "is" if len(late) == 1 else "are"
-    which = late[0].name if len(events) == 1 else _of(late, events)
-    word = "Overdue" if overdue else "Late"
+    which = _names(late) if len(late) < len(events) else _of(late, events)
     return Sentence(
-        word=word,
+        word="Overdue" if overdue else "Late",
         kind=Kind.BAD if overdue else Kind.WARN,
-        text=f"{which} {verb} {'overdue' if overdue else 'late'}: {_as_of(late, zone=zone, now=now)}.",
+        text=f"{which}; {_as_of(late, zone=zone, now=now)}.",
         details=tuple(details),
     )
 

@@ -45,7 +45,7 @@ def race_list_live(request: HttpRequest) -> HttpResponse:
 def _race_list_context(request: HttpRequest) -> dict[str, object]:
     races = visible_races(request.user)
     listed = list_selector.race_list(races=races, page_number=request.GET.get("page"), now=database_now())
-    return {"listed": listed, "banner": listed.banner}
+    return {"listed": listed, "banner": listed.banner, "section": "races"}
 
 
 @never_cache
@@ -62,7 +62,7 @@ def race_live(request: HttpRequest, race_pk: int) -> HttpResponse:
 
 def _race_context(request: HttpRequest, race_pk: int) -> dict[str, object]:
     status = race_status.race_page(race=_race(request, race_pk), now=database_now())
-    return {"status": status, "banner": status.banner}
+    return {"status": status, "banner": status.banner, "section": "races"}
 
 
 @never_cache
@@ -75,7 +75,8 @@ def event_page(request: HttpRequest, race_pk: int, event_pk: int) -> HttpRespons
         runs_number=request.GET.get("runs"),
         now=database_now(),
     )
-    return render(request, "races/event_page.html", {"shown": shown, "head": shown.head, "banner": shown.head.banner})
+    context = {"shown": shown, "head": shown.head, "banner": shown.head.banner, "section": "races"}
+    return render(request, "races/event_page.html", context)
 
 
 @require_GET
@@ -113,7 +114,7 @@ def _operations_context(request: HttpRequest) -> dict[str, object]:
     if not getattr(request.user, "is_staff", False):
         raise Http404
     machine = operations_selector.operations(now=database_now())
-    return {"machine": machine, "banner": machine.banner}
+    return {"machine": machine, "banner": machine.banner, "section": "operations"}
 
 
 @login_not_required

@@ -54,6 +54,8 @@ def test_an_event_that_was_never_synced_does_not_claim_an_empty_list(log_in, dir
     client = log_in(director)
 
     assert "The list is not loaded yet" in race_text(client, race)
+    assert "<dt>Registered</dt><dd>–</dd>" in race_text(client, race)
+    assert "no list yet" in text(client.get(reverse("race_list")))
     page = text(client.get(reverse("event_page", args=[race.pk, event.pk])))
     assert "The list was not loaded yet." in page
     assert "Nobody is registered" not in page
@@ -77,7 +79,7 @@ def test_a_late_event_says_since_when_and_why(log_in, director, race, scheduled,
 
     page = race_text(log_in(director), race)
 
-    assert "1 of 2 events is overdue: the list is as of 05:54:00 EDT." in page
+    assert '<strong class="word">Overdue:</strong> 10K; the list is as of 05:54:00 EDT.' in page
     assert "10K: was due 05:55:00 EDT, 5 min ago; 2 tries in a row failed: RunSignUp answered 502." in page
 
 
