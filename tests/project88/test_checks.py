@@ -71,6 +71,12 @@ class TestDatabase:
         with pytest.raises(CommandError, match=r"partners\.E001"):
             call_command("check", databases=["default"], stderr=io.StringIO())
 
+    def test_a_cluster_that_cannot_decrypt_its_keys_does_not_start(self, settings):
+        CredentialFactory()
+        settings.CREDENTIAL_KEYS = ["x3n6ZJvOZ7cS0tGJ1M0rYwG3r8m4oE9q5nJmXo2yJmA="]
+        with pytest.raises(CommandError, match=r"partners\.E001"):
+            call_command("cluster", "--queue", "default")
+
     def test_an_old_key_that_is_still_in_the_list_decrypts(self, settings):
         CredentialFactory()
         settings.CREDENTIAL_KEYS = ["x3n6ZJvOZ7cS0tGJ1M0rYwG3r8m4oE9q5nJmXo2yJmA=", *settings.CREDENTIAL_KEYS]

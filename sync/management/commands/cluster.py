@@ -7,6 +7,7 @@ import sys
 import time
 from typing import Any
 
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 from django.utils import timezone
@@ -32,6 +33,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        # Django runs these checks at `migrate` only; a cluster that cannot decrypt its keys must not start.
+        self.check(tags=[Tags.database], databases=["default"])
         schedules_ensure(now=timezone.now())
         if options["queue"]:
             try:
