@@ -21,7 +21,7 @@ MOST_EVENTS_OF_A_RACE = 5
 # One call of 1,000 rows fetches a whole race; the rest is room for those who register later.
 MOST_PEOPLE_OF_A_RACE = 950
 
-_RACES_OF_KEYS = (12, 9, 7, 6, 5, 4, 4, 3, 3, 3, 2, 1, 1)
+_RACES_OF_KEYS = (10, 8, 7, 6, 6, 5, 4, 4, 3, 3, 2, 1, 1)
 _PARTNER_ZONES = ("America/New_York", "America/Chicago", "America/Denver", "America/Phoenix", "America/Los_Angeles")
 
 

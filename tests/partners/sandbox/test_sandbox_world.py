@@ -47,7 +47,7 @@ def test_the_same_seed_and_anchor_make_the_same_world_and_another_seed_another()
 def test_the_default_world_has_the_promised_sizes(saturday: World):
     active = sum(registration.is_active for registration in saturday.registrations.values())
     assert (len(saturday.keys), len(saturday.races), active) == (13, 60, 20_000)
-    assert [len(key.race_ids) for key in saturday.keys.values()] == [12, 9, 7, 6, 5, 4, 4, 3, 3, 3, 2, 1, 1]
+    assert [len(key.race_ids) for key in saturday.keys.values()] == [10, 8, 7, 6, 6, 5, 4, 4, 3, 3, 2, 1, 1]
     assert sorted(itertools.chain(*(key.race_ids for key in saturday.keys.values()))) == sorted(saturday.races)
     assert all(1 <= len({e.event_id for e in race.events if tier(e) != "PAST"}) <= 5 or tier(race.events[0]) == "PAST"
                for race in saturday.races.values())  # fmt: skip
