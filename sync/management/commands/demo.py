@@ -44,8 +44,8 @@ class _Stopped(Exception):
 class Command(BaseCommand):
     help = (
         "Show everything at work on this machine: an empty PostgreSQL, a sandbox that answers like RunSignUp, 13 "
-        "timing partners, web server and cluster. Ctrl-C stops what it started and nothing else. With --check it judges "
-        "itself at the end: exit code 0 when promise and truth held, 1 when not."
+        "timing partners, web server and cluster. Ctrl-C stops what it started and nothing else. With --check it "
+        "judges itself at the end: exit code 0 when promise and truth held, 1 when not."
     )
     requires_system_checks = []  # type: ignore[assignment]
 
