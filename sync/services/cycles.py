@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db import transaction
 from django_q.tasks import async_task
 
+from partners.budget import reserve
 from partners.gate import budget_states, database_now
 from partners.models import CallBudget, Credential
 from sync import queues
@@ -27,6 +28,8 @@ HEARTBEAT = "cycle"
 CALL_AGAIN_AFTER = timedelta(seconds=30)
 # The planner sees this many of the most overdue per place in a tier: enough to go round busy keys and partners.
 CANDIDATES_PER_PLACE = 4
+# When keys in overload fill that window: looks again without them, at most so many in all.
+LOOKS_PER_TIER = 4
 # More due events than this are counted as this many: counting must not cost more than picking.
 COUNT_LIMIT = 5000
 
@@ -55,9 +58,18 @@ def cycle_run(
         beat = Heartbeat.objects.select_for_update(skip_locked=True).filter(name=HEARTBEAT).first()
         if beat is None or _served(beat, slot=slot, now=now, policy=policy):
             return None
-        report = _cycle(now=now, slot=slot, call_lanes=call_lanes, policy=policy)
+        report = _cycle(now=now, slot=slot, policy=policy)
         beat.beat_at, beat.slot = now, slot or beat.slot
         beat.save()
+    # A transaction of its own: a lane locks its budget first and then its events. And a lane that is about to end has
+    # to see the picks (see leases.lane_release). Killed in between, the next cycle finds picks without a lane.
+    with transaction.atomic():
+        credentials = _lanes_with_work(now=now)
+        if call_lanes:
+            _call_lanes(credentials, now=now)
+        report.cycle.finished_at = database_now()
+        report.cycle.save(update_fields=["finished_at"])
+    report = replace(report, credentials=tuple(credentials))
     _log(report)
     return report
 
@@ -71,21 +83,23 @@ def _served(beat: Heartbeat, *, slot: datetime | None, now: datetime, policy: Po
     return beat.beat_at is not None and timedelta(0) <= now - beat.beat_at < policy.cycle / 2
 
 
-def _cycle(*, now: datetime, slot: datetime | None, call_lanes: bool, policy: Policy) -> CycleReport:
+def _cycle(*, now: datetime, slot: datetime | None, policy: Policy) -> CycleReport:
     cycle = Cycle.objects.create(slot=slot, started_at=now)
     lost = lost_close(now=now)
     retiered = retier_due(now=now, policy=policy)
     keys = key_states(now=now)
     decisions = plan(_candidates(keys, now=now, policy=policy), keys, now=now, policy=policy)
-    picked = [decision.event_id for decision in decisions if decision.verdict is Verdict.RUN]
-    _count(cycle, decisions, now=now)
-    EventSync.objects.filter(pk__in=picked, picked_at=None).update(picked_at=now, picked_cycle=cycle)
-    credentials = _lanes_with_work(now=now)
-    if call_lanes:
-        _call_lanes(credentials, now=now)
-    cycle.finished_at = database_now()
+    picked = _lock(decision.event_id for decision in decisions if decision.verdict is Verdict.RUN)
+    _count(cycle, decisions, picked, now=now)
     cycle.save()
-    return CycleReport(cycle=cycle, decisions=decisions, credentials=tuple(credentials), retiered=retiered, lost=lost)
+    EventSync.objects.filter(pk__in=picked).update(picked_at=now, picked_cycle=cycle)
+    return CycleReport(cycle=cycle, decisions=decisions, credentials=(), retiered=retiered, lost=lost)
+
+
+def _lock(events: Iterable[int]) -> set[int]:
+    """Those that nobody writes at this moment. A cycle waits for no event: its lane is at it, or the next cycle is."""
+    free = EventSync.objects.select_for_update(skip_locked=True).filter(pk__in=list(events), picked_at=None)
+    return set(free.values_list("pk", flat=True))
 
 
 def key_states(*, now: datetime) -> dict[int, KeyState]:
@@ -117,40 +131,59 @@ def blocked_reason(credential: Credential) -> str:
 
 
 def _candidates(keys: dict[int, KeyState], *, now: datetime, policy: Policy) -> list[Candidate]:
-    """The most overdue events per tier whose key can be used. One bounded query on one index per tier."""
-    usable = [key.credential_id for key in keys.values() if not key.blocked_reason and key.free > 0]
-    found: list[Candidate] = []
-    for tier in Tier:
-        rows = (
-            EventSync.objects.filter(tier=tier.value, due_at__lte=now, picked_at=None, credential_id__in=usable)
-            .order_by("due_at", "pk")
-            .values_list("event_id", "event__race_id", "credential_id", "credential__partner_id", "due_at")
+    return [candidate for tier in Tier for candidate in _candidates_of(tier, keys, now=now, most=policy.rule(tier).cap)]
+
+
+def _candidates_of(tier: Tier, keys: dict[int, KeyState], *, now: datetime, most: int) -> list[Candidate]:
+    """The most overdue events of a tier whose key can be used for it: one bounded query on one index.
+
+    A few more when a key in overload fills the window: what it has no calls for must not hide the events of the others.
+    """
+    room = {pk: key.free - reserve(tier.value, rate=key.limit) for pk, key in keys.items() if not key.blocked_reason}
+    usable = {pk for pk, calls in room.items() if calls > 0}
+    window = most * CANDIDATES_PER_PLACE
+    found: dict[int, Candidate] = {}
+    for _ in range(LOOKS_PER_TIER):
+        rows = _most_overdue(tier, usable, now=now, window=window)
+        found |= {candidate.event_id: candidate for candidate in rows}
+        races: dict[int, set[int]] = {}
+        for candidate in found.values():
+            races.setdefault(candidate.credential_id, set()).add(candidate.race_id)
+        full = {pk for pk in usable if len(races.get(pk, ())) >= room[pk]}
+        usable -= full
+        if len(rows) < window or not full or not usable:
+            break
+    return list(found.values())
+
+
+def _most_overdue(tier: Tier, usable: set[int], *, now: datetime, window: int) -> list[Candidate]:
+    rows = (
+        EventSync.objects.filter(tier=tier.value, due_at__lte=now, picked_at=None, credential_id__in=usable)
+        .order_by("due_at", "pk")
+        .values_list("event_id", "event__race_id", "credential_id", "credential__partner_id", "due_at")
+    )
+    return [
+        Candidate(
+            event_id=event_id,
+            race_id=race_id,
+            credential_id=credential_id,
+            partner_id=partner_id,
+            tier=tier,
+            due_at=due_at,
         )
-        found += [
-            Candidate(
-                event_id=event_id,
-                race_id=race_id,
-                credential_id=credential_id,
-                partner_id=partner_id,
-                tier=tier,
-                due_at=due_at,
-            )
-            for event_id, race_id, credential_id, partner_id, due_at in rows[
-                : policy.rule(tier).cap * CANDIDATES_PER_PLACE
-            ]
-            if due_at is not None
-        ]
-    return found
+        for event_id, race_id, credential_id, partner_id, due_at in rows[:window]
+        if due_at is not None
+    ]
 
 
-def _count(cycle: Cycle, decisions: Sequence[Decision], *, now: datetime) -> None:
+def _count(cycle: Cycle, decisions: Sequence[Decision], picked: Collection[int], *, now: datetime) -> None:
     for tier in Tier:
         due = EventSync.objects.filter(tier=tier.value, due_at__lte=now, picked_at=None)[:COUNT_LIMIT].count()
-        picked = sum(1 for decision in decisions if decision.tier is tier and decision.verdict is Verdict.RUN)
+        taken = sum(1 for decision in decisions if decision.tier is tier and decision.event_id in picked)
         name = tier.value.lower()
         setattr(cycle, f"{name}_due", due)
-        setattr(cycle, f"{name}_picked", picked)
-        setattr(cycle, f"{name}_deferred", max(0, due - picked))
+        setattr(cycle, f"{name}_picked", taken)
+        setattr(cycle, f"{name}_deferred", max(0, due - taken))
 
 
 def _lanes_with_work(*, now: datetime) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -9,10 +10,11 @@ from django.db.models import F, Q
 
 from partners.gate import database_now
 from partners.models import CallBudget
-from sync.models import Cycle, EventSync, Outcome, SyncRun
+from sync.models import Cycle, EventSync, Outcome, SyncRun, Trigger
 
 # Longer than one call (30 s) and one page's transaction; short enough that a killed lane is replaced within 90 s.
 LEASE = timedelta(seconds=60)
+_LOST_FIELDS = ("event_id", "cycle_id", "trigger")
 
 
 class Fenced(Exception):
@@ -65,24 +67,27 @@ def lane_release(credential_id: int, *, fence: int, leave_work: bool) -> bool:
 def lost_close(*, now: datetime) -> int:
     """Close the runs whose lane died, and fence that lane off. Their events are due at once. Inside a transaction."""
     CallBudget.objects.filter(lane_lease_until__lt=now).update(lane_fence=F("lane_fence") + 1, lane_lease_until=None)
-    lost = list(
-        SyncRun.objects.filter(lease_until__lt=now)
-        .select_for_update(skip_locked=True)
-        .values_list("pk", "event_id", "cycle_id")
-    )
+    lost = list(SyncRun.objects.filter(lease_until__lt=now).select_for_update(skip_locked=True).only(*_LOST_FIELDS))
     if not lost:
         return 0
-    SyncRun.objects.filter(pk__in=[pk for pk, _event, _cycle in lost]).update(
-        outcome=Outcome.LOST,
-        finished_at=now,
-        lease_until=None,
-        error_class="Lost",
-        error_text="The process that ran this sync ended before it was done. It is repeated at once.",
-    )
-    EventSync.objects.filter(event_id__in=[event for _pk, event, _cycle in lost]).update(
-        picked_at=None, picked_cycle=None
-    )
-    for cycle_id in {cycle for _pk, _event, cycle in lost if cycle}:
-        count = sum(1 for _pk, _event, cycle in lost if cycle == cycle_id)
+    for run in lost:
+        run.outcome, run.error_class = Outcome.LOST, "Lost"
+        run.finished_at, run.lease_until = now, None
+        # A backfill is started by a person, and goes on when that person starts it again.
+        again = "Run the backfill again" if run.trigger == Trigger.BACKFILL else "It is repeated at once"
+        run.error_text = f"The process that ran this sync ended before it was done. {again}."
+    SyncRun.objects.bulk_update(lost, ["outcome", "error_class", "error_text", "finished_at", "lease_until"])
+    _due_at_once([run.event_id for run in lost if run.trigger != Trigger.BACKFILL], now=now)
+    for cycle_id, count in Counter(run.cycle_id for run in lost if run.cycle_id).items():
         Cycle.objects.filter(pk=cycle_id).update(lost=F("lost") + count)
     return len(lost)
+
+
+def _due_at_once(events: list[int], *, now: datetime) -> None:
+    # Whoever holds one of the rows is at that event already. A cycle must not wait for it: it would hold the others.
+    rows = (
+        EventSync.objects.select_for_update(skip_locked=True).filter(event_id__in=events).values_list("pk", flat=True)
+    )
+    free = list(rows)
+    EventSync.objects.filter(pk__in=free).update(picked_at=None, picked_cycle=None)
+    EventSync.objects.filter(pk__in=free, due_at__gt=now).update(due_at=now)

@@ -231,7 +231,7 @@ class HookedTransport:
 
 
 def hook_calls(monkeypatch, before: Callable[[str, dict[str, str]], None]) -> None:
-    """Every call of a stored key passes `before(path, params)`, in the thread that makes it, outside of transactions."""
+    """Every call of a stored key passes `before(path, params)` first, in the thread that makes it."""
     real = providers.make_transport
     monkeypatch.setattr(providers, "make_transport", lambda credential: HookedTransport(real(credential), before))
 
