@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from django.db import transaction
+
 from races.models import Event
 from sync.core.policy import DEFAULT_POLICY, Policy
 from sync.core.slots import earlier_for_next_tier, entry_due
@@ -41,8 +43,14 @@ def reschedule(*, events: Iterable[Event], now: datetime, policy: Policy = DEFAU
     A new event is due at once. A start that moved re-tiers at once. A race that is off or gone leaves the schedule with
     the reason; switched on again it is due at once.
     """
-    events = list(events)
-    known = {row.event_id: row for row in EventSync.objects.filter(event__in=events)}
+    with transaction.atomic():
+        return _reschedule(list(events), now=now, policy=policy)
+
+
+def _reschedule(events: list[Event], *, now: datetime, policy: Policy) -> int:
+    # Locked, and in the order in which the lanes lock: what a visit writes meanwhile must not be undone.
+    rows = EventSync.objects.select_for_update().filter(event__in=events).order_by("pk")
+    known = {row.event_id: row for row in rows}
     new: list[EventSync] = []
     altered: list[EventSync] = []
     for event in events:

@@ -15,12 +15,13 @@ from partners.budget import reserve
 from partners.gate import NoBudget, database_now
 from partners.models import Credential
 from partners.runsignup.client import RunSignUpClient
-from partners.runsignup.errors import Gone, Refused, Throttled
+from partners.runsignup.errors import Gone, ProviderError, Refused, Throttled
 from sync import stopping
 from sync.core.policy import DEFAULT_POLICY, Policy
 from sync.core.tiers import Tier
-from sync.models import EventSync, Trigger
+from sync.models import EventSync, Outcome, Trigger
 from sync.services import visit_outcomes
+from sync.services.cycles import blocked_reason
 from sync.services.key_refusals import refusal_confirmed
 from sync.services.leases import Fenced, lane_claim, lane_release
 from sync.services.visit_state import Visit
@@ -33,8 +34,6 @@ LANE_SECONDS = 40.0
 # The first call of a visit waits only for the key's other call to end; what has begun is worth waiting for.
 FIRST_CALL_PATIENCE = 3.0
 LATER_CALL_PATIENCE = 20.0
-# The provider's code for an unknown event (contract §5.2).
-EVENT_NOT_FOUND = 301
 
 URGENCY = Case(
     *[When(tier=tier.value, then=Value(rank)) for rank, tier in enumerate(Tier)],
@@ -65,7 +64,8 @@ def lane_run(
     fence = lane_claim(credential_id)
     if fence is None:
         return None
-    report = LaneReport()
+    # Since the cycle picked, staff may have paused the key, or the provider refused it.
+    report = LaneReport(stopped=blocked_reason(credential))
     deadline = time.monotonic() + seconds
     try:
         with _transport(credential) as transport:
@@ -165,28 +165,61 @@ def _visit(
     visit: Visit, client: RunSignUpClient, credential: Credential, report: LaneReport, *, policy: Policy
 ) -> None:
     """Run one visit to exactly one outcome per event. One bad race never stops the others."""
-    before = client.calls
     try:
         visit_run(visit, client, policy=policy)
     except Fenced:
         raise
-    except Gone as error:
-        if error.code == EVENT_NOT_FOUND and len(visit.events) > 1:
-            # One event of the list is gone: ask for each alone, so that the others still sync.
-            for part in visit.split():
-                _visit(part, client, credential, report, policy=policy)
-            return
-        visit_outcomes.close_bad(visit, error, calls=client.calls - before, policy=policy)
-    except (Throttled, NoBudget) as error:
-        visit_outcomes.close_bad(visit, error, calls=client.calls - before, policy=policy)
-        report.stopped = str(error)
-    except Refused as error:
-        if error.scope == "key" and refusal_confirmed(client, credential, error, now=database_now()):
-            report.stopped = error.text
-        visit_outcomes.close_bad(visit, error, calls=client.calls - before, policy=policy)
     except Exception as error:
-        logger.exception("Visit failed", extra={"action": "visit_failed", "race": visit.race.provider_race_id})
-        visit_outcomes.close_bad(visit, error, calls=client.calls - before, policy=policy)
+        if _may_be_one_event(visit, error):
+            _each_alone(visit, error, client, credential, report, policy=policy)
+            return
+        if not isinstance(error, ProviderError | NoBudget):
+            logger.exception("Visit failed", extra={"action": "visit_failed", "race": visit.race.provider_race_id})
+        report.stopped = _key_stops(error, client, credential)
+        visit_outcomes.close_bad(visit, error, calls=client.calls - visit.calls_before, policy=policy)
     report.visits += 1
-    report.calls += client.calls - before
+    report.calls += client.calls - visit.calls_before
     report.outcomes += [item.run.outcome for item in visit.events]
+
+
+def _key_stops(error: Exception, client: RunSignUpClient, credential: Credential) -> str:
+    """Why the key can make no further visit now, "" when it can."""
+    match error:
+        case Throttled() | NoBudget():
+            return str(error)
+        case Refused(scope="key"):
+            return error.text if refusal_confirmed(client, credential, error, now=database_now()) else ""
+    return ""
+
+
+def _may_be_one_event(visit: Visit, error: Exception) -> bool:
+    """Whether the answer may be about one event of the list only. Not once all of them were refused alone before."""
+    if len(visit.events) == 1:
+        return False
+    if isinstance(error, Refused) and error.scope == "race":
+        return not all(item.row.failures and item.row.hold_reason for item in visit.events)
+    return isinstance(error, Gone)
+
+
+def _each_alone(
+    visit: Visit,
+    error: Exception,
+    client: RunSignUpClient,
+    credential: Credential,
+    report: LaneReport,
+    *,
+    policy: Policy,
+) -> None:
+    """One event of the list is not there for us: ask for each alone, so that the others still sync."""
+    # The call of the list counts with the first of them.
+    calls_before = visit.calls_before
+    for part in visit.split():
+        part.calls_before = calls_before
+        if report.stopped:
+            visit_outcomes.close_bad(part, NoBudget(report.stopped, wait=0.0), calls=0, policy=policy)
+        else:
+            _visit(part, client, credential, report, policy=policy)
+        calls_before = client.calls
+    is_race = isinstance(error, Gone) and error.code != visit_outcomes.EVENT_NOT_FOUND
+    if is_race and all(item.run.outcome == Outcome.GONE for item in visit.events):
+        visit_outcomes.race_gone(visit, policy=policy)

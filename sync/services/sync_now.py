@@ -71,7 +71,7 @@ def _pick(*, race: Race, now: datetime, event_ids: Sequence[int] | None, debounc
         raise NothingToSync(closed_reason(events[0]) if events else "This race has no events yet: run a discovery.")
     with transaction.atomic():
         reschedule(events=open_events, now=now)
-        rows = EventSync.objects.select_for_update().filter(event__in=open_events)
+        rows = EventSync.objects.select_for_update().filter(event__in=open_events).order_by("pk")
         fresh = rows.filter(checked_at__gt=now - FRESH_ENOUGH) if debounce else rows.none()
         fresh_ids = set(fresh.values_list("pk", flat=True))
         todo = [row for row in rows if row.pk not in fresh_ids and row.picked_at is None]

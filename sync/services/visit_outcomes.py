@@ -11,14 +11,18 @@ from django.db.models import F
 
 from partners.gate import NoBudget, database_now
 from partners.runsignup.errors import Gone, ProviderError, Refused, Throttled
+from races.models import Event, Race
 from sync.core.policy import Policy
 from sync.core.slots import next_due, retry_due
 from sync.models import Cycle, EventSync, Outcome, SyncRun, Trigger
-from sync.services.event_schedule import place, window_of
+from sync.services.event_schedule import place, reschedule, window_of
 from sync.services.leases import lane_hold
 from sync.services.visit_state import EventVisit, Visit, cursor_after
 
 logger = logging.getLogger(__name__)
+
+# The provider's code for an unknown event (contract §5.2).
+EVENT_NOT_FOUND = 301
 
 RUN_FIELDS = [
     "outcome", "finished_at", "lease_until", "error_class", "error_text", "calls", "pages", "fetched",
@@ -87,8 +91,10 @@ def close_bad(visit: Visit, error: Exception, *, calls: int, policy: Policy) -> 
     outcome, text = _outcome(error)
     with transaction.atomic():
         lane_hold(visit.credential_id, fence=visit.fence)
+        # Before the schedule is locked: discovery locks races and events first, too.
+        if isinstance(error, Gone):
+            _mark_gone(visit, error, now=now)
         _reload(visit)
-        _mark_gone(visit, error, now=now)
         for item in visit.events:
             item.run.outcome = outcome
             item.run.error_class = type(error).__name__
@@ -114,26 +120,30 @@ def _outcome(error: Exception) -> tuple[Outcome, str]:
     )
 
 
-def _mark_gone(visit: Visit, error: Exception, *, now: datetime) -> None:
-    if not isinstance(error, Gone):
-        return
-    if error.code == 301 and len(visit.events) == 1:
-        event = visit.events[0].row.event
-        event.gone_at = now
-        event.save(update_fields=["gone_at"])
-    elif error.code != 301:
-        visit.race.gone_at = now
-        visit.race.save(update_fields=["gone_at"])
-        for item in visit.events:
-            item.row.event.race.gone_at = now
+def _mark_gone(visit: Visit, error: Gone, *, now: datetime) -> None:
+    if error.code == EVENT_NOT_FOUND or visit.is_part:
+        Event.objects.filter(pk__in=list(visit.runs)).update(gone_at=now)
+    else:
+        Race.objects.filter(pk=visit.race.pk).update(gone_at=now)
+
+
+def race_gone(visit: Visit, *, policy: Policy) -> None:
+    """Close the race of a visit whose events were all asked for alone: it is the race that does not exist."""
+    now = database_now()
+    with transaction.atomic():
+        lane_hold(visit.credential_id, fence=visit.fence)
+        Event.objects.filter(pk__in=list(visit.runs)).update(gone_at=None)
+        Race.objects.filter(pk=visit.race.pk).update(gone_at=now)
+        reschedule(events=Event.objects.filter(race=visit.race).select_related("race"), now=now, policy=policy)
 
 
 def _back_off(item: EventVisit, error: Exception, *, now: datetime, policy: Policy) -> None:
     row = item.row
     row.picked_at = row.picked_cycle = None
-    row.due_trigger = Trigger.SCHEDULED
-    # Waiting for budget is not a failure of the event: it stays due, the planner knows when the key may call.
+    # Waiting for budget is not a failure of the event: it stays due, for whatever reason it was, and the planner knows
+    # when the key may call.
     if not isinstance(error, Throttled | NoBudget):
+        row.due_trigger = Trigger.SCHEDULED
         row.failures += 1
         row.due_at = retry_due(
             window=window_of(row.event),

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from uuid import UUID
 
 from partners.documents import RemovedRow
 from races.models import Race
 from sync.core.cursors import next_cursor
 from sync.models import EventSync, SyncRun
+
+# What storing a page writes into a run before it is committed.
+STORED_WITH_A_PAGE = ("pages", "fetched", "added", "changed", "removed", "rejected", "cursor_after")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -26,13 +32,14 @@ class EventVisit:
 
 @dataclass(slots=True, kw_only=True)
 class Visit:
-    """The conversation: the race, its events, the lane's fence."""
+    """The conversation: the race, its events, the lane's fence. `is_part`: one event of a list that was refused."""
 
     race: Race
     fence: int
     credential_id: int
     started_at: datetime
     events: list[EventVisit]
+    is_part: bool = False
     calls_before: int = 0
     server_time: int | None = None
     removed_rows: list[RemovedRow] = field(default_factory=list)
@@ -44,11 +51,32 @@ class Visit:
     def runs(self) -> dict[int, int]:
         return {item.row.event_id: item.run.pk for item in self.events}
 
+    @property
+    def id(self) -> UUID:
+        return self.events[0].run.visit
+
+    @contextmanager
+    def storing(self) -> Iterator[None]:
+        """Around a transaction that stores: when it fails, the runs must not count what was rolled back."""
+        before = [(item.run, name, getattr(item.run, name)) for item in self.events for name in STORED_WITH_A_PAGE]
+        try:
+            yield
+        except BaseException:
+            for run, name, value in before:
+                setattr(run, name, value)
+            raise
+
     def split(self) -> list[Visit]:
         """One visit per event, with the same runs: for an answer that refuses the list because of one of them."""
         return [
             replace(
-                self, events=[item], server_time=None, removed_rows=[], removals_asked=False, has_nameless_rows=False
+                self,
+                events=[item],
+                is_part=True,
+                server_time=None,
+                removed_rows=[],
+                removals_asked=False,
+                has_nameless_rows=False,
             )
             for item in self.events
         ]

@@ -95,7 +95,6 @@ def _open_run(
 
 def visit_run(visit: Visit, client: RunSignUpClient, *, policy: Policy = DEFAULT_POLICY) -> None:
     """Fetch and store. Raises ProviderError, NoBudget or Fenced: what was stored stays, the cursors do not move."""
-    visit.calls_before = client.calls
     for item in visit.events:
         if item.full:
             item.present_before = _active_ids(item.row.event_id)
@@ -104,7 +103,7 @@ def visit_run(visit: Visit, client: RunSignUpClient, *, policy: Policy = DEFAULT
     if _asks_for_removals(visit):
         visit.removed_rows = _removed_rows(visit, client)
         visit.removals_asked = True
-    with transaction.atomic():
+    with visit.storing(), transaction.atomic():
         lane_hold(visit.credential_id, fence=visit.fence)
         if last is not None:
             _store(visit, last)
@@ -132,13 +131,18 @@ def _store_all_but_last(visit: Visit, pages: Iterator[ParticipantPage]) -> Parti
     for page in pages:
         if visit.server_time is None:
             visit.server_time = page.server_time
-        if held is not None:
-            with transaction.atomic():
-                until = lane_hold(visit.credential_id, fence=visit.fence)
-                SyncRun.objects.filter(pk__in=list(visit.runs.values())).update(lease_until=until)
+        with visit.storing(), transaction.atomic():
+            _hold(visit)
+            if held is not None:
                 _store(visit, held)
         held = page
     return held
+
+
+def _hold(visit: Visit) -> None:
+    """After every call, so that no lease ends while the provider takes its time; also for a visit's other parts."""
+    until = lane_hold(visit.credential_id, fence=visit.fence)
+    SyncRun.objects.filter(visit=visit.id, lease_until__isnull=False).update(lease_until=until)
 
 
 def _store(visit: Visit, page: ParticipantPage) -> None:
@@ -192,6 +196,7 @@ def _removed_rows(visit: Visit, client: RunSignUpClient) -> list[RemovedRow]:
     )
     rows: list[RemovedRow] = []
     for page in pages:
+        _hold(visit)
         rows += page.rows
         _note_rejected(visit.events[0].run, [f"a row of those who left: {bad.reason}" for bad in page.rejected])
     return rows
