@@ -35,6 +35,12 @@ CREDENTIAL_KEYS = environment.fernet_keys(
 )
 ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS") or (["127.0.0.1", "localhost", "[::1]"] if DEBUG else [])
 
+if not ALLOWED_HOSTS:
+    raise ImproperlyConfigured(
+        "ALLOWED_HOSTS is not set. It is a comma list of the names that the pages are served under, for example "
+        "sync.example.org."
+    )
+
 RUNSIGNUP_URL = environment.runsignup_url(debug=DEBUG)
 RUNSIGNUP_REG, RUNSIGNUP_REG_SECRET = environment.both_or_neither(
     "RUNSIGNUP_REG",

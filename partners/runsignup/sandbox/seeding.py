@@ -101,7 +101,7 @@ def _make_races(*, rng: Random, anchor: datetime, plans: list[RacePlan]) -> list
     last_year: dict[tuple[int, int], int] = {}
     for race, plan, kind in zip(races, plans, kinds, strict=True):
         race.questions = _questions(question_ids)
-        if plan.soon != PAST and rng.random() < 0.4:
+        if plan.soon != PAST and rng.random() < 0.25:
             starts = tuple(a_year_before(start) for start in plan.starts)
             _add_edition(race, starts=starts, kind=kind, days_id=next(days_ids), event_ids=event_ids)
             last_year |= {(race.race_id, number): event.event_id for number, event in enumerate(race.events)}
