@@ -17,12 +17,15 @@ from sync.core.slots import next_due, retry_due
 from sync.models import Cycle, EventSync, Outcome, SyncRun, Trigger
 from sync.services.event_schedule import place, reschedule, window_of
 from sync.services.leases import lane_hold
-from sync.services.visit_state import EventVisit, Visit, cursor_after
+from sync.services.visit_state import EventVisit, Visit, clock_went_back, cursor_after
 
 logger = logging.getLogger(__name__)
 
 # The provider's code for an unknown event (contract §5.2).
 EVENT_NOT_FOUND = 301
+
+# Shown until a full comparison finds otherwise: a visit that asks for changes only knows nothing of who is missing.
+HELD = "Nobody was removed: look at the race in RunSignUp."
 
 RUN_FIELDS = [
     "outcome", "finished_at", "lease_until", "error_class", "error_text", "calls", "pages", "fetched",
@@ -42,11 +45,8 @@ def close_good(visit: Visit, *, calls: int, policy: Policy) -> None:
         run, row = item.run, item.row
         changes = run.added + run.changed + run.removed
         run.outcome = Outcome.OK if changes or run.rejected else Outcome.UNCHANGED
-        row.cursor = cursor_after(visit, item, before=row.cursor)
+        _move_cursors(visit, item)
         run.cursor_after = row.cursor
-        if visit.removals_asked or row.removals_cursor is None:
-            row.removals_cursor = cursor_after(visit, item, before=row.removals_cursor)
-            row.removals_checked_at = visit.started_at
         row.checked_at = visit.started_at
         if item.full:
             row.reconciled_at = visit.started_at
@@ -54,9 +54,20 @@ def close_good(visit: Visit, *, calls: int, policy: Policy) -> None:
             row.changed_at = visit.started_at
         row.visits += 1
         row.failures = 0
-        row.hold_reason = held_text(held=item.held, of=len(item.present_before))
+        if item.full or not row.hold_reason.endswith(HELD):
+            row.hold_reason = held_text(held=item.held, of=len(item.present_before))
         _due_again(item, now=now, policy=policy)
     _save(visit, now=now, calls=calls)
+
+
+def _move_cursors(visit: Visit, item: EventVisit) -> None:
+    row = item.row
+    row.cursor = cursor_after(visit, item, before=row.cursor, asked_at=row.checked_at)
+    asked = visit.removals_asked or row.removals_cursor is None
+    if asked or clock_went_back(visit, cursor=row.removals_cursor):
+        row.removals_cursor = cursor_after(visit, item, before=row.removals_cursor, asked_at=row.removals_checked_at)
+    if asked:
+        row.removals_checked_at = visit.started_at
 
 
 def _reload(visit: Visit) -> None:
@@ -71,10 +82,7 @@ def held_text(*, held: int, of: int) -> str:
     """What a person has to know of removals that were not made, "" when none were held."""
     if not held:
         return ""
-    return (
-        f"{held} of {of} people are missing from RunSignUp's list at once. "
-        "Nobody was removed: look at the race in RunSignUp."
-    )
+    return f"{held} of {of} people are missing from RunSignUp's list at once. {HELD}"
 
 
 def _due_again(item: EventVisit, *, now: datetime, policy: Policy) -> None:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from partners.documents import RemovedRow
 from races.models import Race
-from sync.core.cursors import next_cursor
+from sync.core.cursors import OVERLAP, next_cursor
 from sync.models import EventSync, SyncRun
 
 # What storing a page writes into a run before it is committed.
@@ -85,8 +85,20 @@ class Visit:
         return [item.row.event.provider_event_id for item in self.events if item.full == full]
 
 
-def cursor_after(visit: Visit, item: EventVisit, *, before: int | None) -> int | None:
-    """Where the next fetch of this event starts: provider time, never ahead of what is stored."""
+def clock_went_back(visit: Visit, *, cursor: int | None) -> bool:
+    """The provider's clock is behind a cursor that it gave us: what it dates now would not be asked for."""
+    return cursor is not None and visit.server_time is not None and visit.server_time < cursor
+
+
+def cursor_after(visit: Visit, item: EventVisit, *, before: int | None, asked_at: datetime | None) -> int | None:
+    """Where the next fetch of this event starts: provider time, never ahead of what is stored.
+
+    `asked_at`: the start of the fetch before. Only a clock that went back moves a cursor back, and then by what may
+    have happened since.
+    """
+    if visit.server_time is not None and clock_went_back(visit, cursor=before):
+        since = visit.started_at - (asked_at or visit.started_at)
+        return max(0, visit.server_time - int(since.total_seconds()) - OVERLAP)
     return next_cursor(
         before=before,
         newest_seen=item.newest_modified,

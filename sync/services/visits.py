@@ -76,8 +76,12 @@ def _comes_along(row: EventSync, *, now: datetime, policy: Policy) -> bool:
 def _open_run(
     row: EventSync, visit_id: uuid.UUID, *, now: datetime, trigger: Trigger | None, policy: Policy
 ) -> SyncRun:
-    full = row.cursor is None or reconcile_due(
-        window=window_of(row.event), reconciled_at=row.reconciled_at, now=now, policy=policy
+    # Who asks for a sync of a list that waits for a person wants to know whether it is whole again.
+    looks_again = row.due_trigger == Trigger.MANUAL and row.hold_reason.endswith(visit_outcomes.HELD)
+    full = (
+        row.cursor is None
+        or looks_again
+        or reconcile_due(window=window_of(row.event), reconciled_at=row.reconciled_at, now=now, policy=policy)
     )
     return SyncRun(
         event_id=row.event_id,

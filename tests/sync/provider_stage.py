@@ -187,6 +187,14 @@ def make_due(*events: models.Event) -> None:
     rows.update(due_at=database_now() - timedelta(seconds=1))
 
 
+def end_leases() -> None:
+    """Time passes for whoever holds a lane, a run, or a place at the gate: their leases ended a second ago."""
+    past = database_now() - timedelta(seconds=1)
+    CallBudget.objects.filter(lane_lease_until__isnull=False).update(lane_lease_until=past)
+    CallBudget.objects.update(calls_in_flight=[])
+    SyncRun.objects.filter(lease_until__isnull=False).update(lease_until=past)
+
+
 def assert_mirror_is_truth(world: World) -> None:
     """Ids, states and fields are exactly the provider's, and the demo's judge agrees."""
     assert mirror_compare(world).differences == ()
