@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db import connection
 from django.utils import timezone
 from django_q.models import Schedule
 
@@ -62,6 +63,8 @@ def schedules_after_migrate(**_signal: object) -> None:
 
 
 def missing_schedules() -> list[str]:
-    """Names of schedules that are not there or were altered."""
+    """Names of schedules that are not there or were altered; none before the first migration."""
+    if Schedule._meta.db_table not in connection.introspection.table_names():
+        return []
     present = set(Schedule.objects.filter(schedule_type=Schedule.CRON).values_list("name", "func", "cron"))
     return [spec.name for spec in SCHEDULES if (spec.name, spec.func, spec.cron) not in present]
