@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from django.db import transaction
 from django.db.models import Case, IntegerField, Value, When
 
 from partners import gate, providers
@@ -23,7 +24,7 @@ from sync.models import EventSync, Outcome, Trigger
 from sync.services import visit_outcomes
 from sync.services.cycles import blocked_reason
 from sync.services.key_refusals import refusal_confirmed
-from sync.services.leases import Fenced, lane_claim, lane_release
+from sync.services.leases import Fenced, events_unpick, lane_claim, lane_release
 from sync.services.visit_state import Visit
 from sync.services.visits import visit_open, visit_run
 
@@ -130,9 +131,12 @@ def _next_work(credential_id: int) -> tuple[int, Tier] | None:
 
 def _unpick(credential_id: int, race_id: int) -> None:
     """Events that were taken off the schedule after a cycle had picked them."""
-    EventSync.objects.filter(credential_id=credential_id, event__race_id=race_id, due_at=None).update(
-        picked_at=None, picked_cycle=None
-    )
+    with transaction.atomic():
+        events_unpick(
+            EventSync.objects.filter(
+                credential_id=credential_id, event__race_id=race_id, due_at=None, picked_at__isnull=False
+            )
+        )
 
 
 def _budget_reason(credential: Credential, tier: Tier) -> str:

@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from partners.gate import database_now
 from partners.models import CallBudget
@@ -56,12 +56,18 @@ def lane_release(credential_id: int, *, fence: int, leave_work: bool) -> bool:
         picked = EventSync.objects.filter(credential_id=credential_id, picked_at__isnull=False)
         if leave_work:
             # What the lane did not reach stays due and is first in the next cycle.
-            picked.update(picked_at=None, picked_cycle=None)
+            events_unpick(picked)
         elif picked.exists():
             return False
         row.lane_lease_until = None
         row.save(update_fields=["lane_lease_until"])
     return True
+
+
+def events_unpick(rows: QuerySet[EventSync]) -> None:
+    """Inside a transaction. Locked in the order in which everybody locks events: an UPDATE alone would take any."""
+    locked = list(rows.select_for_update().order_by("pk").values_list("pk", flat=True))
+    EventSync.objects.filter(pk__in=locked).update(picked_at=None, picked_cycle=None)
 
 
 def lost_close(*, now: datetime) -> int:

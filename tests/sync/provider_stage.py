@@ -16,7 +16,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
-from django.db import connections
+from django.db import connections, transaction
 
 from partners import providers
 from partners.gate import database_now
@@ -184,10 +184,11 @@ def refill(free: int | None = None) -> None:
 
 def make_due(*events: models.Event) -> None:
     """The scheduled events (or those named) were due a second ago."""
-    rows = EventSync.objects.filter(due_at__isnull=False)
-    if events:
-        rows = EventSync.objects.filter(event__in=events)
-    rows.update(due_at=database_now() - timedelta(seconds=1))
+    rows = EventSync.objects.filter(event__in=events) if events else EventSync.objects.filter(due_at__isnull=False)
+    with transaction.atomic():
+        # In the order in which everybody locks them.
+        locked = list(rows.select_for_update().order_by("pk").values_list("pk", flat=True))
+        EventSync.objects.filter(pk__in=locked).update(due_at=database_now() - timedelta(seconds=1))
 
 
 def end_leases() -> None:
