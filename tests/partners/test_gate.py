@@ -98,7 +98,7 @@ def test_a_third_call_at_once_is_refused(credential):
         assert len(state(credential).calls_in_flight) == 1
 
 
-def test_of_six_callers_at_once_two_call_and_four_are_refused(credential):
+def test_trap_34_of_six_callers_at_once_two_call_and_four_are_refused(credential):
     refused, lock, all_tried = [], threading.Lock(), threading.Event()
 
     def caller(number: int) -> bool:

@@ -63,7 +63,7 @@ def test_fault_19_who_left_stays_with_time_and_reason(event, store, remove, reas
     assert ParticipantChange.objects.get(kind="removed").sync_run_id == 55
 
 
-def test_fault_19_a_transfer_links_to_the_successor_and_tells_where_to_and_what_became_of_the_bib(
+def test_trap_18_fault_19_a_transfer_links_to_the_successor_and_tells_where_to_and_what_became_of_the_bib(
     event, longer, store, remove
 ):
     store(
@@ -107,7 +107,7 @@ def test_a_registration_of_another_race_is_not_touched(event, remove):
     assert stranger.removed_at is None
 
 
-def test_a_registration_that_came_and_went_between_two_looks_is_ignored(remove):
+def test_trap_20_a_registration_that_came_and_went_between_two_looks_is_ignored(remove):
     assert remove(left(7)) == {}
     assert not Participant.objects.exists()
 
@@ -121,7 +121,7 @@ def test_the_same_removal_twice_changes_nothing(event, longer, store, remove):
     assert (row_versions(), changes()) == before
 
 
-def test_who_changed_after_the_removal_stays(event, store, remove):
+def test_trap_21_who_changed_after_the_removal_stays(event, store, remove):
     store(listed(event, 7, modified=SECOND + 1), listed(event, 8, modified=SECOND))
     assert remove(left(7, at=SECOND), left(8, at=SECOND)) == {event.pk: RemovedCounts(removed=1)}
     assert state(event, 7) == (None, "", None)
