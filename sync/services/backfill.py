@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
 from django.db.models import F, Min, Q
 
 from partners import gate, providers
@@ -113,6 +113,7 @@ def _unfinished(scope: Scope) -> Backfill | None:
 def backfill_claim(scope: Scope, *, restart: bool, now: datetime) -> Backfill:
     """The unfinished backfill of this scope, or a new one; ours until its lease ends. Raises BackfillBusy."""
     with transaction.atomic():
+        _claim_in_turn()
         backfill = _unfinished(scope) or Backfill.objects.create(
             partner=scope.partner, race=scope.race, since=scope.since, started_at=now
         )
@@ -134,6 +135,12 @@ def backfill_claim(scope: Scope, *, restart: bool, now: datetime) -> Backfill:
         )
     backfill.refresh_from_db()
     return backfill
+
+
+def _claim_in_turn() -> None:
+    """Two that begin together would each find none and make one of their own."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('sync.backfill claims', 0))")
 
 
 class BackfillRunner:

@@ -5,20 +5,23 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, time
 
 from django.db import transaction
+from django.db.models import Q
 
 from partners.documents import ParticipantPage, RemovedRow
 from partners.gate import database_now
 from partners.runsignup import paging
 from partners.runsignup.client import RunSignUpClient
 from partners.runsignup.editions import lists_all_editions
+from partners.runsignup.errors import Gone, Refused
 from partners.runsignup.parsing import decode_participant
 from races import ingest, removals
 from races.models import Event, Participant, Race
 from races.race_store import races_store
 from sync.core.cursors import next_cursor
+from sync.core.tiers import zone_of
 from sync.models import BackfillStep, EventSync, Outcome, SyncRun, Trigger
 from sync.services.event_schedule import reschedule
 from sync.services.leases import LEASE
@@ -36,6 +39,8 @@ class StepState:
     events: list[Event]
     runs: dict[int, SyncRun]
     whole: bool
+    # A sentence for each event that is not there for us; the others of the race are loaded without it.
+    left_out: list[str] = field(default_factory=list)
     present_before: dict[int, set[int]] = field(default_factory=dict)
     seen: dict[int, set[int]] = field(default_factory=dict)
 
@@ -82,11 +87,60 @@ def _learn_editions(race: Race, client: RunSignUpClient, *, hold: Hold, now: dat
 
 def _events(race: Race, *, since: date | None):
     events = Event.objects.filter(race=race, gone_at=None).select_related("race").order_by("pk")
-    return events.filter(starts_at__date__gte=since) if since else events
+    if since is None:
+        return events
+    # The day of the race, not of UTC. What has no start yet did not start before.
+    first = datetime.combine(since, time(), zone_of(race.timezone))
+    return events.filter(Q(starts_at=None) | Q(starts_at__gte=first))
 
 
 def step_run(state: StepState, *, client: RunSignUpClient, hold: Hold) -> None:
     """Fetch and store what is left of the race and close its runs. Raises ProviderError: the checkpoint stays."""
+    try:
+        _load(state, client=client, hold=hold)
+    except (Gone, Refused) as error:
+        if not _leave_out(state, error, client=client, hold=hold):
+            raise
+        _load(state, client=client, hold=hold)
+
+
+def _leave_out(state: StepState, error: Gone | Refused, *, client: RunSignUpClient, hold: Hold) -> bool:
+    """Ask for each event alone, and go on without those that are not there. False: it is not about single events."""
+    if len(state.events) == 1 or (isinstance(error, Refused) and error.scope == "key"):
+        return False
+    bad: dict[int, Gone | Refused] = {}
+    for event in state.events:
+        try:
+            client.participants_page(
+                race_id=state.step.race.provider_race_id, event_ids=[event.provider_event_id], page_size=1
+            )
+        except (Gone, Refused) as answer:
+            bad[event.pk] = answer
+    if not 0 < len(bad) < len(state.events):
+        return False
+    now = database_now()
+    with transaction.atomic():
+        hold()
+        for event in state.events:
+            if event.pk in bad:
+                _close_alone(state, event, bad[event.pk], now=now)
+    state.events = [event for event in state.events if event.pk not in bad]
+    return True
+
+
+def _close_alone(state: StepState, event: Event, error: Gone | Refused, *, now: datetime) -> None:
+    run = state.runs.pop(event.pk)
+    run.outcome = Outcome.GONE if isinstance(error, Gone) else Outcome.REFUSED
+    run.error_class, run.error_text = type(error).__name__, error.text
+    run.finished_at, run.lease_until = now, None
+    run.save()
+    state.left_out.append(f"{event.name} ({event.provider_event_id}): {error.text}")
+    if isinstance(error, Gone):
+        Event.objects.filter(pk=event.pk).update(gone_at=now)
+        reschedule(events=Event.objects.filter(pk=event.pk).select_related("race"), now=now)
+
+
+def _load(state: StepState, *, client: RunSignUpClient, hold: Hold) -> None:
     step, race = state.step, state.step.race
     if state.events:
         pages = paging.participant_pages(
@@ -154,6 +208,7 @@ def _store(state: StepState, page: ParticipantPage) -> None:
 
 def _removed_rows(state: StepState, client: RunSignUpClient) -> list[RemovedRow]:
     """Who left while the pages were read, or since the mirror last looked; nothing to ask after a first, whole load."""
+    # Who continues at a checkpoint does not know who is missing: then all who ever left are asked for.
     missing = any(state.present_before.get(event.pk, set()) - state.seen.get(event.pk, set()) for event in state.events)
     if state.whole and not missing and state.step.pages <= 1:
         return []
@@ -162,7 +217,7 @@ def _removed_rows(state: StepState, client: RunSignUpClient) -> list[RemovedRow]
         race_id=state.step.race.provider_race_id,
         event_ids=[event.provider_event_id for event in state.events],
         # The reasons of those who are missing may be old; otherwise only what happened while we read counts.
-        modified_after=None if missing else _cursor(state),
+        modified_after=_cursor(state) if state.whole and not missing else None,
     )
     return [row for page in pages for row in page.rows]
 
@@ -190,7 +245,8 @@ def _close(state: StepState, left: Sequence[RemovedRow]) -> None:
         run.outcome = Outcome.OK if run.added + run.changed + run.removed + run.rejected else Outcome.UNCHANGED
     _mark_checked(state, held)
     runs_close(state, now=now)
-    step.status, step.error_text = BackfillStep.Status.DONE, "; ".join(text for text in held.values() if text)
+    notes = [*state.left_out, *(text for text in held.values() if text)]
+    step.status, step.error_text = BackfillStep.Status.DONE, "; ".join(notes)
     step.save(update_fields=["status", "error_text"])
 
 
