@@ -16,7 +16,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
 
 from partners import providers
 from partners.gate import database_now
@@ -246,6 +246,18 @@ def hook_calls(monkeypatch, before: Callable[[str, dict[str, str]], None]) -> No
     """Every call of a stored key passes `before(path, params)` first, in the thread that makes it."""
     real = providers.make_transport
     monkeypatch.setattr(providers, "make_transport", lambda credential: HookedTransport(real(credential), before))
+
+
+def wait_until_somebody_waits_for_us() -> None:
+    """Until another connection waits for a lock that this one holds; no more than ten seconds."""
+    look = threading.Event()
+    for _ in range(1000):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))")
+            if cursor.fetchone():
+                return
+        look.wait(0.01)
+    raise AssertionError("nobody waits for us")
 
 
 def in_threads(*works: Callable[[], Any]) -> list[Any]:

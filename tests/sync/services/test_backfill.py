@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -166,7 +167,8 @@ def test_who_leaves_while_it_is_interrupted_is_gone_when_it_has_ended(history, m
     """Also somebody of an event that no visit syncs any more, and who left before this backfill began."""
     load()
     _first, _second, past, _other = history.world.events.values()
-    history.world.change("withdraw", registration_id=past.registrations[0].registration_id)
+    an_hour_ago = time.time() - 3600
+    history.world.change("withdraw", registration_id=past.registrations[0].registration_id, now=an_hour_ago)
     refill()
     runner = BackfillRunner(claim(), tell=lambda _progress: None)
     record(monkeypatch, lambda number: runner.stop.set() if number == 2 else None)

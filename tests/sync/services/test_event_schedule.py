@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -18,7 +19,16 @@ from sync.services.cycles import cycle_run
 from sync.services.event_schedule import EVENT_GONE, RACE_GONE, RACE_OFF, reschedule, retier_due
 from sync.services.lanes import lane_run
 from tests.factories import EventFactory, EventSyncFactory, RaceFactory
-from tests.sync.provider_stage import Stage, assert_mirror_is_truth, from_now, hook_calls, make_due, text_of
+from tests.sync.provider_stage import (
+    Stage,
+    assert_mirror_is_truth,
+    from_now,
+    hook_calls,
+    in_threads,
+    make_due,
+    text_of,
+    wait_until_somebody_waits_for_us,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -143,6 +153,34 @@ def test_a_start_that_is_moved_while_the_provider_talks_is_not_overwritten(stage
     row = stage.row(race.events[0])
     assert row.tier == "HIGH"
     assert row.due_at <= database_now() + timedelta(minutes=1)
+
+
+def test_what_a_lane_writes_while_discovery_waits_for_it_is_not_undone():
+    event = starting(hours=30)
+    now = database_now()
+    EventSyncFactory(event=event, tier="LOW", tier_until=event.starts_at - 24 * HOUR, due_at=now)
+    Event.objects.update(starts_at=now + 2 * HOUR)
+    next_slot = now + timedelta(seconds=7)
+    lane_writes = threading.Event()
+
+    def lane():
+        with transaction.atomic():
+            row = EventSync.objects.select_for_update().get(pk=event.pk)
+            lane_writes.set()
+            wait_until_somebody_waits_for_us()
+            row.due_at, row.hold_reason = next_slot, "36 of 40 people are missing."
+            row.save(update_fields=["due_at", "hold_reason"])
+
+    def discovery():
+        assert lane_writes.wait(timeout=10)
+        scheduled(event)
+
+    in_threads(lane, discovery)
+    row = EventSync.objects.get()
+    assert row.tier == "HIGH"
+    assert row.hold_reason == "36 of 40 people are missing."
+    assert row.due_at <= next_slot
+    assert row.due_at > now
 
 
 def test_a_tier_that_begins_is_entered_by_the_cycle():

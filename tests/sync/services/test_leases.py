@@ -12,6 +12,7 @@ from partners.models import CallBudget
 from partners.runsignup import paging
 from races.models import Participant, ParticipantChange
 from sync.models import Cycle, EventSync, Outcome, SyncRun, Trigger
+from sync.services import visits
 from sync.services.cycles import cycle_run
 from sync.services.lanes import lane_run
 from sync.services.leases import LEASE, Fenced, lane_claim, lane_hold, lane_release, lost_close
@@ -109,6 +110,23 @@ def test_a_lane_that_comes_back_late_is_refused_and_writes_nothing(picked, monke
     assert set(EventSync.objects.values_list("cursor", "checked_at", "visits")) == {(None, None, 0)}
 
 
+def test_a_lane_that_sleeps_after_its_last_call_is_refused_too(picked, monkeypatch):
+    """Row 26: between the last page and the transaction that stores it."""
+    real = visits._asks_for_removals
+
+    def sleeps(visit):
+        end_leases()
+        cycle()
+        return real(visit)
+
+    monkeypatch.setattr(visits, "_asks_for_removals", sleeps)
+    report = lane_run(credential_id=picked.key.pk)
+    assert report.stopped == "another lane took over"
+    assert not Participant.objects.exists()
+    assert list(SyncRun.objects.values_list("outcome", flat=True)) == [Outcome.LOST] * 2
+    assert set(EventSync.objects.values_list("cursor", "visits")) == {(None, 0)}
+
+
 def test_a_lane_whose_successor_works_already_does_not_disturb_it(picked, monkeypatch):
     """Row 26: its late page comes after the successor's newer one."""
     successor = []
@@ -141,9 +159,11 @@ def test_a_lane_that_is_only_slow_keeps_its_events(picked):
 def test_the_leases_are_renewed_after_every_call_of_a_visit(stage, monkeypatch):
     """Two calls of thirty seconds must not end a lease of sixty."""
     monkeypatch.setattr(paging, "PAGE_SIZE", 2)
-    stage.add_race(starts=[from_now(hours=2)])
+    stage.add_race(starts=[from_now(hours=2)], people=6)
     stage.discover()
     stage.sync()
+    for _ in range(3):
+        stage.world.change("withdraw", event_id=990_101)
     EventSync.objects.update(reconciled_at=None)
     left = []
 
@@ -158,7 +178,8 @@ def test_the_leases_are_renewed_after_every_call_of_a_visit(stage, monkeypatch):
 
     hook_calls(monkeypatch, seconds_left)
     stage.sync()
-    assert len(left) == 3
+    # Two pages of those who are there, two of those who left.
+    assert len(left) == 4
     assert min(left) > LEASE - timedelta(seconds=10)
 
 

@@ -187,6 +187,10 @@ def test_a_provider_whose_clock_is_an_hour_off_loses_nobody(of_three_pages, offs
         world.change("register", event_id=event.event_id)
         of_three_pages.sync()
     assert len(listed(event)) == 15
+    [left] = world.change("withdraw", event_id=event.event_id)["registration_ids"]
+    for _ in range(5):
+        of_three_pages.sync()
+    assert left not in listed(event)
     world.clock_offset = 0.0
     [number] = world.change("register", event_id=event.event_id)["registration_ids"]
     EventSync.objects.update(reconciled_at=None)
