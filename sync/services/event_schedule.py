@@ -17,15 +17,19 @@ RACE_OFF = "This race is switched off: nothing of it is synced. Switch it on in 
 RACE_GONE = "RunSignUp says that this race does not exist any more. Its data is kept as it was."
 EVENT_GONE = "RunSignUp says that this event does not exist any more. Its data is kept as it was."
 
+# A start in year 1 or 9999 stands for "not known yet"; the hours around it could not even be reckoned with.
+BELIEVED_YEARS = range(1900, 2200)
+
 # One cycle re-tiers at most this many events; after a long outage the rest follow in the next cycles.
 RETIER_LIMIT = 2000
 
 
 def window_of(event: Event) -> StartWindow | None:
     """When the event may start, as the core understands it. Needs `event.race`."""
-    return start_window(
-        starts_at=event.starts_at, is_placeholder=event.start_is_placeholder, timezone=event.race.timezone
-    )
+    starts_at = event.starts_at
+    if starts_at is not None and starts_at.year not in BELIEVED_YEARS:
+        starts_at = None
+    return start_window(starts_at=starts_at, is_placeholder=event.start_is_placeholder, timezone=event.race.timezone)
 
 
 def closed_reason(event: Event) -> str:
@@ -122,3 +126,17 @@ def retier_due(*, now: datetime, policy: Policy = DEFAULT_POLICY) -> int:
             altered.append(row)
     EventSync.objects.bulk_update(altered, ["tier", "tier_until", "due_at", "hold_reason"])
     return len(altered)
+
+
+def due_pull_back(*, now: datetime, policy: Policy = DEFAULT_POLICY) -> int:
+    """What is due later than its tier ever waits was reckoned with a clock that has been set back since: due now."""
+    pulled = 0
+    for tier in Tier:
+        rule = policy.rule(tier)
+        beyond = EventSync.objects.filter(
+            tier=tier.value, picked_at=None, due_at__gt=now + rule.period + rule.longest_retry
+        )
+        # Bounded, and not what a lane or a discovery holds: it will be looked at again in ten seconds.
+        rows = list(beyond.select_for_update(skip_locked=True).values_list("pk", flat=True)[:RETIER_LIMIT])
+        pulled += EventSync.objects.filter(pk__in=rows).update(due_at=now) if rows else 0
+    return pulled

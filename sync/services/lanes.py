@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from django.db import transaction
-from django.db.models import Case, IntegerField, Value, When
+from django.db.models import Case, IntegerField, QuerySet, Value, When
 
 from partners import gate, providers
 from partners.budget import reserve
@@ -106,37 +106,48 @@ def _walk(
         if work is None:
             return
         race_id, tier = work
-        if stopping.requested():
-            report.stopped = "this process is about to stop"
-        elif time.monotonic() > deadline:
-            report.stopped = "its time was over"
-        elif wait_reason := _budget_reason(credential, tier):
-            report.stopped = wait_reason
-        else:
+        report.stopped = _stop_reason(credential, tier, deadline=deadline)
+        if report.stopped:
+            return
+        try:
             visit = visit_open(
                 credential_id=credential.pk, fence=fence, race_id=race_id, trigger=trigger, policy=policy
             )
             if visit is None:
-                _unpick(credential.pk, race_id)
+                # Its events were taken off the schedule after a cycle had picked them.
+                _unpick(_picked(credential.pk).filter(event__race_id=race_id, due_at=None))
                 continue
             client = RunSignUpClient(transport=transport, gate=PatientGate(credential.pk, tier).call)
             _visit(visit, client, credential, report, policy=policy)
+        except Fenced:
+            raise
+        except Exception:
+            # Not even its outcome could be written. It stays due; the other races of the key go on.
+            logger.exception("Visit failed", extra={"action": "visit_failed", "race_pk": race_id})
+            _unpick(_picked(credential.pk).filter(event__race_id=race_id))
+
+
+def _stop_reason(credential: Credential, tier: Tier, *, deadline: float) -> str:
+    if stopping.requested():
+        return "this process is about to stop"
+    if time.monotonic() > deadline:
+        return "its time was over"
+    return _budget_reason(credential, tier)
+
+
+def _picked(credential_id: int) -> QuerySet[EventSync]:
+    return EventSync.objects.filter(credential_id=credential_id, picked_at__isnull=False)
 
 
 def _next_work(credential_id: int) -> tuple[int, Tier] | None:
-    picked = EventSync.objects.filter(credential_id=credential_id, picked_at__isnull=False)
+    picked = _picked(credential_id)
     row = picked.order_by(URGENCY, "due_at", "pk").values_list("event__race_id", "tier").first()
     return (row[0], Tier(row[1] or Tier.LOW.value)) if row else None
 
 
-def _unpick(credential_id: int, race_id: int) -> None:
-    """Events that were taken off the schedule after a cycle had picked them."""
+def _unpick(rows: QuerySet[EventSync]) -> None:
     with transaction.atomic():
-        events_unpick(
-            EventSync.objects.filter(
-                credential_id=credential_id, event__race_id=race_id, due_at=None, picked_at__isnull=False
-            )
-        )
+        events_unpick(rows)
 
 
 def _budget_reason(credential: Credential, tier: Tier) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection, transaction
@@ -108,6 +108,15 @@ def test_a_start_at_midnight_is_high_from_four_hours_before_four(stage):
     ):
         reschedule(events=[event], now=moment)
         assert EventSync.objects.get(event=event).tier == tier
+
+
+@pytest.mark.parametrize("year", [1, 1753, 9999])
+def test_a_start_that_no_race_can_have_counts_as_none(year):
+    """Row 18: at the ends of the calendar there is no hour before or after."""
+    for start in (datetime(year, 1, 1, 0, 30, tzinfo=UTC), datetime(year, 12, 31, 23, 30, tzinfo=UTC)):
+        row = scheduled(EventFactory(starts_at=start))
+        assert (row.tier, row.tier_until) == ("LOW", None)
+        assert row.due_at is not None
 
 
 def test_a_race_that_is_switched_off_leaves_the_schedule_with_the_reason_and_comes_back_at_once():
