@@ -39,6 +39,11 @@ class Bucket:
         return cls(burst=burst, interval=HOUR / (rate - burst))
 
 
+def believable_arrival(*, rate: int, arrival: float, now: float) -> float:
+    """`arrival`, unless it lies further ahead than any spending could have put it: then the clock was set back."""
+    return min(arrival, now + BURST * Bucket.of(rate).interval)
+
+
 def free_calls(*, rate: int, arrival: float, now: float) -> int:
     """Calls that could be made at once at `now`; `arrival` is GCRA's theoretical arrival time."""
     bucket = Bucket.of(rate)

@@ -83,24 +83,12 @@ def _debit_patiently(credential_id: int, *, purpose: Purpose, patience: float) -
 
 
 def _debit(credential_id: int, *, purpose: Purpose) -> datetime:
+    """The end of the place that the call holds. Raises NoBudget; what was learned of the budget stays all the same."""
     # durable: a call inside a transaction would hold locks while the network is slow, and its debit could be undone.
     with transaction.atomic(durable=True):
         row = _locked(credential_id)
         now = database_now()
-        limit = row.credential.hourly_limit
-        rate = _recover(row, limit=limit, now=now)
-        if row.paused_until and row.paused_until > now:
-            wait = (row.paused_until - now).total_seconds()
-            raise NoBudget(f"the provider asked this key to pause until {row.paused_until:%H:%M:%S} UTC", wait=wait)
-        running = [until for until in row.calls_in_flight if until > now]
-        if len(running) >= CALLS_AT_ONCE:
-            raise NoBudget(f"{CALLS_AT_ONCE} calls of this key are running", wait=1.0)
-        arrival, wait = budget.spend(rate=rate, arrival=_seconds(row, now), now=now.timestamp(), purpose=purpose)
-        if wait:
-            raise NoBudget(f"the key's {limit} calls an hour are in use, {purpose} waits", wait=wait)
-        place = now + PLACE_LASTS
-        row.theoretical_arrival_at = now + timedelta(seconds=arrival - now.timestamp())
-        row.calls_in_flight = [*running, place]
+        place = _place_or_refusal(row, purpose=purpose, now=now)
         row.save(
             update_fields=[
                 "theoretical_arrival_at",
@@ -110,7 +98,31 @@ def _debit(credential_id: int, *, purpose: Purpose) -> datetime:
                 "paused_until",
             ]
         )
-        _count(credential_id, now=now, calls=1)
+        if isinstance(place, datetime):
+            _count(credential_id, now=now, calls=1)
+    if isinstance(place, NoBudget):
+        raise place
+    return place
+
+
+def _place_or_refusal(row: CallBudget, *, purpose: Purpose, now: datetime) -> datetime | NoBudget:
+    limit = row.credential.hourly_limit
+    rate = _recover(row, limit=limit, now=now)
+    if paused := _paused_until(row, now):
+        wait = (paused - now).total_seconds()
+        return NoBudget(f"the provider asked this key to pause until {paused:%H:%M:%S} UTC", wait=wait)
+    row.calls_in_flight = [until for until in row.calls_in_flight if now < until <= now + PLACE_LASTS]
+    # One place is always the lanes': two loads of history at once must not keep the races of today waiting.
+    most = CALLS_AT_ONCE - 1 if purpose == "background" else CALLS_AT_ONCE
+    if len(row.calls_in_flight) >= most:
+        return NoBudget(f"{len(row.calls_in_flight)} calls of this key are running", wait=1.0)
+    arrival = _arrival(row, now, rate=rate)
+    arrival, wait = budget.spend(rate=rate, arrival=arrival, now=now.timestamp(), purpose=purpose)
+    row.theoretical_arrival_at = now + timedelta(seconds=arrival - now.timestamp())
+    if wait:
+        return NoBudget(f"the key's {limit} calls an hour are in use, {purpose} waits", wait=wait)
+    place = now + PLACE_LASTS
+    row.calls_in_flight = [*row.calls_in_flight, place]
     return place
 
 
@@ -119,8 +131,17 @@ def _locked(credential_id: int) -> CallBudget:
     return CallBudget.objects.select_for_update(of=("self",)).select_related("credential").get(pk=row.pk)
 
 
-def _seconds(row: CallBudget, now: datetime) -> float:
-    return (row.theoretical_arrival_at or now).timestamp()
+def _arrival(row: CallBudget, now: datetime, *, rate: int) -> float:
+    arrival = (row.theoretical_arrival_at or now).timestamp()
+    return budget.believable_arrival(rate=rate, arrival=arrival, now=now.timestamp())
+
+
+def _paused_until(row: CallBudget, now: datetime) -> datetime | None:
+    """None when the key may call. A pause longer than any that we make is left from a clock that was set back."""
+    until = row.paused_until
+    if until is None or until <= now or until > now + timedelta(seconds=budget.LONGEST_PAUSE):
+        return None
+    return until
 
 
 def _recover(row: CallBudget, *, limit: int, now: datetime) -> int:
@@ -176,8 +197,8 @@ def budget_states(credentials: list[Credential]) -> dict[int, BudgetState]:
     for credential in credentials:
         row = rows.get(credential.pk) or CallBudget(credential=credential)
         rate = _recover(row, limit=credential.hourly_limit, now=now)
-        paused = row.paused_until if row.paused_until and row.paused_until > now else None
-        free = 0 if paused else budget.free_calls(rate=rate, arrival=_seconds(row, now), now=now.timestamp())
+        paused = _paused_until(row, now)
+        free = 0 if paused else budget.free_calls(rate=rate, arrival=_arrival(row, now, rate=rate), now=now.timestamp())
         states[credential.pk] = BudgetState(
             credential_id=credential.pk,
             limit=credential.hourly_limit,

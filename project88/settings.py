@@ -98,6 +98,7 @@ _database_url = environment.text("DATABASE_URL") or embedded_postgres.database_u
     BASE_DIR, database=environment.text("EMBEDDED_DATABASE") or "project88"
 )
 _database = environ.Env.db_url_config(_database_url)
+_session_options = _database.get("OPTIONS", {}).get("options", "")
 if _database["ENGINE"] != "django.db.backends.postgresql":
     raise ImproperlyConfigured(
         "DATABASE_URL must be postgresql://user:password@host:port/name. PostgreSQL 15 or newer."
@@ -108,6 +109,12 @@ DATABASES = {
         # A connection per task made django-q2 3 to 5 times slower. No psycopg pool: it does not survive the fork.
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
+        # A process that is frozen or cut off in the middle of a transaction must not hold its rows for hours: the
+        # cycles of the whole installation would wait for it.
+        "OPTIONS": {
+            **_database.get("OPTIONS", {}),
+            "options": f"{_session_options} -c idle_in_transaction_session_timeout=30000".strip(),
+        },
         "TEST": {"NAME": environment.text("TEST_DATABASE_NAME") or None},
     }
 }
@@ -140,7 +147,7 @@ Q_CLUSTER = {
     "cache": "q",
     "label": "Queue",
     "ALT_CLUSTERS": {
-        "sync": {"workers": 8, "queue_limit": 2, "timeout": 150, "retry": 400},
+        "sync": {"workers": 8, "queue_limit": 2, "timeout": 600, "retry": 1500},
     },
 }
 

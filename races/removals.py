@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import F
 
@@ -14,11 +14,14 @@ from races.departures import Departure, departures_write, facts
 from races.models import Event, Participant, Race
 from races.race_lock import race_lock
 from races.storable import BIGINT, text_problem
-from races.version_order import MISSING, believable, is_older
+from races.version_order import CLOCK_SLACK, MISSING, believable, is_older
 
 # What stands for a reason that the provider did not give, or that we cannot keep.
 REMOVED = "removed"
 LONGEST_REASON = 20
+
+# The provider's clock and ours may differ by this much.
+CLOCKS_DIFFER_BY = timedelta(minutes=1)
 
 # A list that shrinks by more than both at once is not believed: a person decides.
 MOST_MISSING = 20
@@ -132,11 +135,14 @@ def _departure(
     )
 
 
-def mark_missing(*, event: Event, seen: set[int], present_before: set[int], now: datetime, run: int) -> MissingCounts:
+def mark_missing(
+    *, event: Event, seen: set[int], present_before: set[int], begun: datetime, now: datetime, run: int
+) -> MissingCounts:
     """After a complete fetch without an error: who was active before it and was not listed has left.
 
     `present_before` are the registration ids that were active before the fetch began, `seen` those that it listed. Who
-    registered in between is in neither. More than 20 people and more than 20 % at once: nobody is removed, all held.
+    registered in between is in neither, and who changed at the provider since it had `begun` is not missing: away while
+    a page was read, back when another was. More than 20 people and more than 20 % at once: nobody is removed, all held.
     """
     absent = present_before - seen
     if not absent:
@@ -145,6 +151,8 @@ def mark_missing(*, event: Event, seen: set[int], present_before: set[int], now:
     # Some of them may have left by name meanwhile: those are explained, they do not count.
     missing = list(
         Participant.objects.filter(event=event, registration_id__in=absent, removed_at=None)
+        # A change time from the far future is a lie; it must not keep its row listed for ever.
+        .exclude(modified_at__gte=begun - CLOCKS_DIFFER_BY, modified_at__lte=now + CLOCK_SLACK)
         .defer("raw", "answers")
         .order_by("pk")
     )

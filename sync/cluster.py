@@ -15,22 +15,30 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import NoReturn
 
 from django.db import Error as DatabaseError
-from django.db import close_old_connections
+from django.db import connection
 from django.utils import timezone
 from django_q.cluster import Cluster
 from django_q.conf import Conf
 from django_q.scheduler import scheduler
 
+from partners.gate import database_now
 from sync import queues, stopping
-from sync.models import Heartbeat
+from sync.models import EventSync, Heartbeat
 from sync.services.cycles import HEARTBEAT
+from sync.services.schedules import schedules_unstick
 from sync.worker_watch import WorkerWatch
 
 logger = logging.getLogger(__name__)
 
 TICK = 1.0
+# The sentinel says every half second how it is; this long without a word and it hangs.
+SENTINEL_SILENT_AFTER = 15.0
+# Work that was picked this long ago, of a key without a lane, beside a free worker of ours: the queue does not deliver.
+PICKED_WAITS_AT_MOST = timedelta(seconds=90)
+LOOK_AT_WORK_EVERY = 5.0
 # Cycles start every 10 s; this long without one and the queue is taken to hang, whatever it says of itself.
 SILENT_AFTER = timedelta(seconds=60)
 # Exit code of a queue process that gave itself up; the supervisor starts it anew.
@@ -55,7 +63,7 @@ def queue_process_run(queue: str) -> int:
     try:
         cluster.start()
         logger.info("Queue started", extra={"action": "queue_started", "queue": queue, "workers": Conf.WORKERS})
-        return _serve(cluster, watch, ticks=queue == queues.DEFAULT)
+        return _serve(cluster, watch, is_silent=_no_cycles if queue == queues.DEFAULT else _no_lanes)
     finally:
         watch.close()
 
@@ -64,48 +72,58 @@ def _ask_to_stop(_number: int, _frame: object) -> None:
     stopping.request()
 
 
-def _serve(cluster: Cluster, watch: WorkerWatch, *, ticks: bool) -> int:
-    started = timezone.now()
+def _serve(cluster: Cluster, watch: WorkerWatch, *, is_silent: Callable[[WorkerWatch, datetime], bool]) -> int:
+    since, heard, looked = database_now(), time.monotonic(), 0.0
     while not stopping.requested():
         begun = time.monotonic()
+        stat = cluster.stat
+        if stat.sentinel:
+            heard = begun
         if not cluster.sentinel.is_alive():
             logger.error("Sentinel died", extra={"action": "sentinel_died"})
             return GAVE_UP
-        if watch.stalled(waiting=cluster.stat.task_q_size, now=begun):
-            return _give_up("workers no longer take tasks")
-        if ticks and _survived(_tick) and _survived(lambda: _is_silent(since=started)):
-            return _give_up("no cycle ran although schedules were ticked")
+        if begun - heard > SENTINEL_SILENT_AFTER:
+            _give_up("its sentinel is silent")
+        if watch.stalled(waiting=stat.task_q_size, now=begun):
+            _give_up("workers no longer take tasks")
+        try:
+            if is_silent is _no_cycles:
+                schedules_unstick(now=database_now())
+                scheduler()
+            if begun - looked > LOOK_AT_WORK_EVERY:
+                looked = begun
+                if is_silent(watch, since):
+                    _give_up("work waits and nothing runs")
+        except DatabaseError:
+            logger.exception("Database not reachable", extra={"action": "database_unreachable"})
+            # After an outage everything is old; it gets the same time as after a start.
+            connection.close()
+            since = timezone.now()
         time.sleep(max(0.0, TICK - (time.monotonic() - begun)))
     cluster.stop()
     return 0
 
 
-def _survived(step: Callable[[], bool]) -> bool:
-    """Run a step that needs the database; without it this process waits and tries again."""
-    try:
-        return step()
-    except DatabaseError:
-        logger.exception("Database not reachable", extra={"action": "database_unreachable"})
-        close_old_connections()
-        return False
-
-
-def _tick() -> bool:
-    scheduler()
-    return True
-
-
-def _is_silent(*, since: datetime) -> bool:
+def _no_cycles(_watch: WorkerWatch, since: datetime) -> bool:
     beat = Heartbeat.objects.filter(name=HEARTBEAT).values_list("beat_at", flat=True).first()
-    return timezone.now() - max(beat or since, since) > SILENT_AFTER
+    return database_now() - max(beat or since, since) > SILENT_AFTER
 
 
-def _give_up(reason: str) -> int:
+def _no_lanes(watch: WorkerWatch, since: datetime) -> bool:
+    now = database_now()
+    if now - since < PICKED_WAITS_AT_MOST or watch.busy() >= watch.workers:
+        return False
+    old = EventSync.objects.filter(picked_at__lt=now - PICKED_WAITS_AT_MOST)
+    return old.exclude(credential__budget__lane_lease_until__gt=now).exists()
+
+
+def _give_up(reason: str) -> NoReturn:
     """End the whole process group: a hung cluster does not stop when it is asked to."""
     logger.critical("Queue hangs", extra={"action": "queue_hangs", "reason": reason, "queue": Conf.CLUSTER_NAME})
     if os.getpgid(0) == os.getpid():
         os.killpg(0, signal.SIGKILL)
-    return GAVE_UP
+    # Not sys.exit: it would wait for a sentinel that does not end. Our children go with us.
+    os._exit(GAVE_UP)
 
 
 def _die_with_parent() -> None:

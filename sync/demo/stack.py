@@ -21,6 +21,12 @@ class NotStarted(Exception):
     """A part of the stack did not come up; the text says which and where its output is."""
 
 
+def logs_begin() -> None:
+    """The parts append to their logs; a new start begins new ones."""
+    for log in log_dir().glob("*.log"):
+        log.unlink()
+
+
 def log_dir() -> Path:
     path: Path = settings.VAR_DIR / "log"
     path.mkdir(parents=True, exist_ok=True)

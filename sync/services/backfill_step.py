@@ -238,7 +238,12 @@ def _close(state: StepState, left: Sequence[RemovedRow]) -> None:
         if state.whole:
             before = state.present_before[event.pk]
             missing = removals.mark_missing(
-                event=event, seen=state.seen.get(event.pk, set()), present_before=before, now=now, run=run.pk
+                event=event,
+                seen=state.seen.get(event.pk, set()),
+                present_before=before,
+                begun=run.started_at,
+                now=now,
+                run=run.pk,
             )
             run.removed += missing.removed
             held[event.pk] = held_text(held=missing.held, of=len(before))

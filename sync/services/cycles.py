@@ -18,8 +18,8 @@ from sync.core.planning import Candidate, Decision, KeyState, Verdict, plan
 from sync.core.policy import DEFAULT_POLICY, Policy
 from sync.core.tiers import Tier
 from sync.models import Cycle, EventSync, Heartbeat
-from sync.services.event_schedule import retier_due
-from sync.services.leases import lost_close
+from sync.services.event_schedule import due_pull_back, retier_due
+from sync.services.leases import lease_holds, lost_close
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +78,8 @@ def _served(beat: Heartbeat, *, slot: datetime | None, now: datetime, policy: Po
     """A slot is served once; and slots that queued up during an outage must not run as a burst."""
     if slot is None:
         return False
-    if beat.slot is not None and beat.slot >= slot:
+    # A served slot in the future is left from a clock that ran ahead; it must not silence the hour until then.
+    if beat.slot is not None and slot <= beat.slot <= now + 2 * policy.cycle:
         return True
     return beat.beat_at is not None and timedelta(0) <= now - beat.beat_at < policy.cycle / 2
 
@@ -86,6 +87,7 @@ def _served(beat: Heartbeat, *, slot: datetime | None, now: datetime, policy: Po
 def _cycle(*, now: datetime, slot: datetime | None, policy: Policy) -> CycleReport:
     cycle = Cycle.objects.create(slot=slot, started_at=now)
     lost = lost_close(now=now)
+    due_pull_back(now=now, policy=policy)
     retiered = retier_due(now=now, policy=policy)
     keys = key_states(now=now)
     decisions = plan(_candidates(keys, now=now, policy=policy), keys, now=now, policy=policy)
@@ -187,20 +189,28 @@ def _count(cycle: Cycle, decisions: Sequence[Decision], picked: Collection[int],
 
 
 def _lanes_with_work(*, now: datetime) -> list[int]:
-    """Credentials with picked events and no living lane. Locks their budget rows (see leases.lane_release)."""
+    """Credentials with picked events and no living lane. Locks their budget rows (see leases.lane_release).
+
+    A row that somebody else holds is not waited for: a frozen lane would stop the cycles of the whole installation. Its
+    lane is called once too often rather than never; a lane that is held does nothing.
+    """
     picked = EventSync.objects.filter(picked_at__isnull=False)
     with_work = list(picked.order_by("credential_id").values_list("credential_id", flat=True).distinct())
-    CallBudget.objects.bulk_create([CallBudget(credential_id=pk) for pk in with_work], ignore_conflicts=True)
-    rows = CallBudget.objects.select_for_update().filter(credential_id__in=with_work).order_by("credential_id")
-    return [row.credential_id for row in rows if row.lane_lease_until is None or row.lane_lease_until < now]
+    budgets = CallBudget.objects.filter(credential_id__in=with_work)
+    missing = set(with_work) - set(budgets.values_list("credential_id", flat=True))
+    CallBudget.objects.bulk_create([CallBudget(credential_id=pk) for pk in sorted(missing)], ignore_conflicts=True)
+    locked = {row.pk: row for row in budgets.select_for_update(skip_locked=True).order_by("credential_id")}
+    held = {pk for pk, row in locked.items() if lease_holds(row.lane_lease_until, now=now)}
+    return [pk for pk in with_work if pk not in held]
 
 
 def _call_lanes(credentials: Sequence[int], *, now: datetime) -> None:
-    waiting = CallBudget.objects.filter(
-        credential_id__in=credentials, lane_called_at__gt=now - CALL_AGAIN_AFTER
-    ).values_list("credential_id", flat=True)
-    called = sorted(set(credentials) - set(waiting))
-    CallBudget.objects.filter(credential_id__in=called).update(lane_called_at=now)
+    recently = CallBudget.objects.filter(
+        credential_id__in=credentials, lane_called_at__gt=now - CALL_AGAIN_AFTER, lane_called_at__lte=now
+    )
+    called = sorted(set(credentials) - set(recently.values_list("credential_id", flat=True)))
+    free = CallBudget.objects.select_for_update(skip_locked=True).filter(credential_id__in=called)
+    CallBudget.objects.filter(pk__in=list(free.values_list("pk", flat=True))).update(lane_called_at=now)
     for credential_id in called:
         # The broker's table is in this database: the task exists exactly when the pick does.
         async_task("sync.tasks.lane", credential_id, cluster=queues.SYNC, group="lane")

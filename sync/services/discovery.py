@@ -41,8 +41,8 @@ LOOK_BACK = timedelta(days=364)
 CLAIM_LASTS = timedelta(minutes=5)
 FAILED_WAITS = timedelta(minutes=5)
 CALL_PATIENCE = 20.0
-# One look starts at most this many: a thousand keys whose day begins at once must not fill the queue of the lanes.
-STARTED_AT_ONCE = 8
+# One look, each minute, starts at most this many: keys whose day begins at once must leave workers to the lanes.
+STARTED_AT_ONCE = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

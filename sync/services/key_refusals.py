@@ -20,7 +20,9 @@ def refusal_confirmed(client: RunSignUpClient, credential: Credential, error: Re
     except Refused as again:
         if again.scope != "key":
             return False
-        Credential.objects.filter(pk=credential.pk).update(
+        # Only the key as it was asked with: a secret stored meanwhile is another, and what staff paused stays paused.
+        asked = Credential.objects.filter(pk=credential.pk, verified_at=credential.verified_at)
+        asked.exclude(status=Credential.Status.PAUSED).update(
             status=Credential.Status.REFUSED, status_detail=error.text, refused_at=now
         )
         logger.error("Key refused", extra={"action": "key_refused", "credential": credential.pk, "code": error.code})

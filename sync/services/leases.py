@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import F, Q, QuerySet
+from psycopg.errors import LockNotAvailable
 
 from partners.gate import database_now
 from partners.models import CallBudget
@@ -14,6 +15,8 @@ from sync.models import Cycle, EventSync, Outcome, SyncRun, Trigger
 
 # Longer than one call (30 s) and one page's transaction; short enough that a killed lane is replaced within 90 s.
 LEASE = timedelta(seconds=60)
+# Longer than any write of a lane, so that a claim rarely gives up because the gate or a page holds the row.
+CLAIM_PATIENCE = 5
 _LOST_FIELDS = ("event_id", "cycle_id", "trigger")
 
 
@@ -24,15 +27,32 @@ class Fenced(Exception):
 def lane_claim(credential_id: int) -> int | None:
     """The fence of a lane that is now ours, or None while another one holds the credential."""
     CallBudget.objects.get_or_create(credential_id=credential_id)
-    now = database_now()
-    claimed = (
-        CallBudget.objects.filter(credential_id=credential_id)
-        .filter(Q(lane_lease_until=None) | Q(lane_lease_until__lt=now))
-        .update(lane_fence=F("lane_fence") + 1, lane_lease_until=now + LEASE, lane_called_at=None)
-    )
-    if not claimed:
-        return None
-    return CallBudget.objects.values_list("lane_fence", flat=True).get(credential_id=credential_id)
+    try:
+        with transaction.atomic():
+            _wait_at_most(CLAIM_PATIENCE)
+            row = CallBudget.objects.select_for_update().get(credential_id=credential_id)
+            now = database_now()
+            if lease_holds(row.lane_lease_until, now=now):
+                return None
+            row.lane_fence += 1
+            row.lane_lease_until, row.lane_called_at = now + LEASE, None
+            row.save(update_fields=["lane_fence", "lane_lease_until", "lane_called_at"])
+            return row.lane_fence
+    except OperationalError as error:
+        # Whoever holds the row this long is frozen; the database ends it, and a later cycle calls the lane again.
+        if isinstance(error.__cause__, LockNotAvailable):
+            return None
+        raise
+
+
+def _wait_at_most(seconds: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL lock_timeout = '{seconds:d}s'")
+
+
+def lease_holds(until: datetime | None, *, now: datetime) -> bool:
+    """Whether a lease is still somebody's. One that ends later than any we give is left from a clock set back."""
+    return until is not None and now <= until <= now + 2 * LEASE
 
 
 def lane_hold(credential_id: int, *, fence: int) -> datetime:
@@ -72,8 +92,12 @@ def events_unpick(rows: QuerySet[EventSync]) -> None:
 
 def lost_close(*, now: datetime) -> int:
     """Close the runs whose lane died, and fence that lane off. Their events are due at once. Inside a transaction."""
-    CallBudget.objects.filter(lane_lease_until__lt=now).update(lane_fence=F("lane_fence") + 1, lane_lease_until=None)
-    lost = list(SyncRun.objects.filter(lease_until__lt=now).select_for_update(skip_locked=True).only(*_LOST_FIELDS))
+    # Not the rows that somebody holds: a cycle must never wait for a lane that is frozen in the middle of a write.
+    ended = Q(lane_lease_until__lt=now) | Q(lane_lease_until__gt=now + 2 * LEASE)
+    dead = CallBudget.objects.filter(ended).select_for_update(skip_locked=True).values_list("pk", flat=True)
+    CallBudget.objects.filter(pk__in=list(dead)).update(lane_fence=F("lane_fence") + 1, lane_lease_until=None)
+    left_open = Q(lease_until__lt=now) | Q(lease_until__gt=now + 2 * LEASE)
+    lost = list(SyncRun.objects.filter(left_open).select_for_update(skip_locked=True).only(*_LOST_FIELDS))
     if not lost:
         return 0
     for run in lost:
@@ -84,7 +108,8 @@ def lost_close(*, now: datetime) -> int:
         run.error_text = f"The process that ran this sync ended before it was done. {again}."
     SyncRun.objects.bulk_update(lost, ["outcome", "error_class", "error_text", "finished_at", "lease_until"])
     _due_at_once([run.event_id for run in lost if run.trigger != Trigger.BACKFILL], now=now)
-    for cycle_id, count in Counter(run.cycle_id for run in lost if run.cycle_id).items():
+    # In the order in which lanes update cycles.
+    for cycle_id, count in sorted(Counter(run.cycle_id for run in lost if run.cycle_id).items()):
         Cycle.objects.filter(pk=cycle_id).update(lost=F("lost") + count)
     return len(lost)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import connection
 from django.utils import timezone
@@ -12,17 +12,25 @@ from django_q.models import Schedule
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleSpec:
-    """`cron` has six fields, the seconds last. `intended_date_kwarg`: the task is told which slot it stands for."""
+    """`cron` has six fields, the seconds last, and comes round every `period`. `intended_date_kwarg`: the task is told
+    which slot it stands for."""
 
     name: str
     func: str
     cron: str
+    period: timedelta
     intended_date_kwarg: str | None = None
 
 
 SCHEDULES = (
-    ScheduleSpec(name="sync-cycle", func="sync.tasks.cycle", cron="* * * * * */10", intended_date_kwarg="intended"),
-    ScheduleSpec(name="discoveries", func="sync.tasks.discoveries", cron="* * * * *"),
+    ScheduleSpec(
+        name="sync-cycle",
+        func="sync.tasks.cycle",
+        cron="* * * * * */10",
+        period=timedelta(seconds=10),
+        intended_date_kwarg="intended",
+    ),
+    ScheduleSpec(name="discoveries", func="sync.tasks.discoveries", cron="* * * * *", period=timedelta(minutes=1)),
 )
 
 
@@ -55,6 +63,14 @@ def schedules_ensure(*, now: datetime) -> int:
         row.save()
         written += 1
     return written
+
+
+def schedules_unstick(*, now: datetime) -> int:
+    """A clock that jumped ahead left slots in the far future: they come now, not when it would have been right."""
+    return sum(
+        Schedule.objects.filter(name=spec.name, next_run__gt=now + 2 * spec.period).update(next_run=now)
+        for spec in SCHEDULES
+    )
 
 
 def schedules_after_migrate(**_signal: object) -> None:

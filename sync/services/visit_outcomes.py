@@ -52,7 +52,7 @@ def close_good(visit: Visit, *, calls: int, policy: Policy) -> None:
             row.reconciled_at = visit.started_at
         if changes:
             row.changed_at = visit.started_at
-        row.visits += 1
+        row.visits += 0 if run.came_along else 1
         row.failures = 0
         if item.full or not row.hold_reason.endswith(HELD):
             row.hold_reason = held_text(held=item.held, of=len(item.present_before))
@@ -72,10 +72,13 @@ def _move_cursors(visit: Visit, item: EventVisit) -> None:
 
 def _reload(visit: Visit) -> None:
     """Read the schedule rows again, locked: discovery may have moved a start while the provider was talking."""
-    rows = EventSync.objects.select_for_update(of=("self",)).select_related("event__race").order_by("pk")
-    fresh = rows.in_bulk([item.row.event_id for item in visit.events])
+    ids = [item.row.event_id for item in visit.events]
+    fresh = EventSync.objects.select_for_update().order_by("pk").in_bulk(ids)
+    # In a statement of its own, after the lock: joined to it, they would be as they were before the lock was free.
+    events = Event.objects.select_related("race").defer("raw", "race__raw").in_bulk(ids)
     for item in visit.events:
         item.row = fresh[item.row.event_id]
+        item.row.event = events[item.row.event_id]
 
 
 def held_text(*, held: int, of: int) -> str:
@@ -89,7 +92,13 @@ def _due_again(item: EventVisit, *, now: datetime, policy: Policy) -> None:
     row = item.row
     row.picked_at = row.picked_cycle = None
     row.due_trigger = Trigger.SCHEDULED
-    row.due_at = next_due(window=window_of(row.event), race_id=row.event.race.provider_race_id, now=now, policy=policy)
+    row.due_at = next_due(
+        window=window_of(row.event),
+        race_id=row.event.race.provider_race_id,
+        now=now,
+        policy=policy,
+        came_along=item.run.came_along,
+    )
     place(row, row.event, now=now, policy=policy)
 
 
@@ -98,7 +107,9 @@ def close_bad(visit: Visit, error: Exception, *, calls: int, policy: Policy) -> 
     now = database_now()
     outcome, text = _outcome(error)
     with transaction.atomic():
-        lane_hold(visit.credential_id, fence=visit.fence)
+        until = lane_hold(visit.credential_id, fence=visit.fence)
+        # The visit's other parts are still to come; their runs must not look abandoned meanwhile.
+        SyncRun.objects.filter(visit=visit.id, lease_until__isnull=False).update(lease_until=until)
         # Before the schedule is locked: discovery locks races and events first, too.
         if isinstance(error, Gone):
             _mark_gone(visit, error, now=now)
@@ -140,8 +151,9 @@ def race_gone(visit: Visit, *, policy: Policy) -> None:
     now = database_now()
     with transaction.atomic():
         lane_hold(visit.credential_id, fence=visit.fence)
-        Event.objects.filter(pk__in=list(visit.runs)).update(gone_at=None)
+        # The race first: discovery locks it before its events.
         Race.objects.filter(pk=visit.race.pk).update(gone_at=now)
+        Event.objects.filter(pk__in=list(visit.runs)).update(gone_at=None)
         reschedule(events=Event.objects.filter(race=visit.race).select_related("race"), now=now, policy=policy)
 
 

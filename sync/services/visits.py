@@ -186,7 +186,12 @@ def _note_rejected(run: SyncRun, reasons: Sequence[str]) -> None:
 def _asks_for_removals(visit: Visit) -> bool:
     """A first look needs no list of who left before; a full comparison needs the reasons of who is missing."""
     known = [item for item in visit.events if item.row.removals_cursor is not None]
-    return any(item.full or removals_due(tier=Tier(item.row.tier or "LOW"), visits=item.row.visits) for item in known)
+    return any(item.full or _removals_due(item) for item in known)
+
+
+def _removals_due(item: EventVisit) -> bool:
+    """Not for who only came along: a sibling's cadence would cost a second call at most visits of the race."""
+    return not item.run.came_along and removals_due(tier=Tier(item.row.tier or "LOW"), visits=item.row.visits)
 
 
 def _removed_rows(visit: Visit, client: RunSignUpClient) -> list[RemovedRow]:
@@ -216,6 +221,7 @@ def _store_removals(visit: Visit) -> None:
                 event=item.row.event,
                 seen=item.seen,
                 present_before=item.present_before,
+                begun=visit.started_at,
                 now=visit.started_at,
                 run=item.run.pk,
             )

@@ -141,3 +141,14 @@ def test_a_slowed_key_gains_25_an_hour_every_five_minutes_up_to_its_limit():
 def test_a_limit_that_cannot_be_kept_is_refused():
     with pytest.raises(ValueError, match="at least 2"):
         Bucket.of(1)
+
+
+def test_fault_16_an_arrival_that_only_a_clock_set_back_explains_is_not_waited_for():
+    full = budget.believable_arrival(rate=1000, arrival=1_000_000 + 3600, now=1_000_000)
+    assert budget.spend(rate=1000, arrival=full, now=1_000_000, purpose="HIGH")[1] < 5
+    # What spending alone can have brought about stays as it is.
+    spent = 0.0
+    arrival = 1_000_000.0
+    while not spent:
+        arrival, spent = budget.spend(rate=1000, arrival=arrival, now=1_000_000, purpose="HIGH")
+    assert budget.believable_arrival(rate=1000, arrival=arrival, now=1_000_000) == arrival

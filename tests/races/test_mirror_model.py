@@ -96,7 +96,8 @@ class Model:
 
     def complete(self, seen: set[int], *, now: int) -> None:
         for number, entry in self.entries.items():
-            if number not in seen and entry.removed is None:
+            changed_meanwhile = now - 60 <= entry.modified <= now + 900
+            if number not in seen and entry.removed is None and not changed_meanwhile:
                 self.entries[number] = replace(entry, removed=now, reason="missing")
 
 
@@ -116,7 +117,7 @@ class Mirror:
 
     def complete(self, seen: set[int], *, now: datetime) -> None:
         active = set(self.event.participants.filter(removed_at=None).values_list("registration_id", flat=True))
-        mark_missing(event=self.event, seen=seen, present_before=active, now=now, run=1)
+        mark_missing(event=self.event, seen=seen, present_before=active, begun=now, now=now, run=1)
 
     def entries(self) -> dict[int, Entry]:
         return {

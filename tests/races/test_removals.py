@@ -143,7 +143,9 @@ def test_a_removal_without_a_believable_time_counts_from_now(event, store, remov
 
 def test_a_reason_that_becomes_known_later_is_taken_over(event, store, remove, now):
     store(listed(event, 7), *[listed(event, number) for number in range(100, 110)])
-    mark_missing(event=event, seen=set(range(100, 110)), present_before={7, *range(100, 110)}, now=now, run=5)
+    mark_missing(
+        event=event, seen=set(range(100, 110)), present_before={7, *range(100, 110)}, begun=now, now=now, run=5
+    )
     assert state(event, 7) == (now, "missing", None)
     assert remove(left(7, at=SECOND + 5, reason="transferred", successor=42)) == {}
     assert state(event, 7) == (moment(SECOND + 5), "transferred", 42)
@@ -186,7 +188,9 @@ def test_impossible_ids_in_a_removal_are_ignored(event, store, remove):
 class TestWhoIsMissingFromACompleteList:
     @pytest.fixture
     def mark(self, event, now):
-        return lambda seen, present: mark_missing(event=event, seen=seen, present_before=present, now=now, run=55)
+        return lambda seen, present: mark_missing(
+            event=event, seen=seen, present_before=present, begun=now, now=now, run=55
+        )
 
     def test_has_left_without_a_reason(self, event, store, mark, now):
         store(listed(event, 7), listed(event, 8))
@@ -207,6 +211,14 @@ class TestWhoIsMissingFromACompleteList:
         store(listed(event, 7), listed(event, 8))
         assert mark({7}, {7}) == MissingCounts(removed=0, held=0)
         assert state(event, 8) == (None, "", None)
+
+    def test_is_not_who_was_away_only_while_that_page_was_read(self, event, store, now):
+        store(listed(event, 7), listed(event, 8))
+        begun = moment(SECOND) - timedelta(seconds=30)
+        later = now + timedelta(hours=1)
+        counts = mark_missing(event=event, seen={8}, present_before={7, 8}, begun=begun, now=later, run=55)
+        assert counts == MissingCounts(removed=0, held=0)
+        assert state(event, 7) == (None, "", None)
 
     def test_is_not_who_left_by_name_meanwhile(self, event, store, remove, mark):
         store(listed(event, 7), listed(event, 8))

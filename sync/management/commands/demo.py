@@ -23,7 +23,7 @@ from project88.environment import text as variable
 from sync.demo.people import NotEmpty, logins_make, partners_onboard, refuse_used_database
 from sync.demo.promise import promise_judge
 from sync.demo.sandbox_control import SandboxControl
-from sync.demo.stack import NotStarted, cluster_start, log_dir, quiet_logs, wait_until, web_port, web_start
+from sync.demo.stack import NotStarted, cluster_start, log_dir, logs_begin, quiet_logs, wait_until, web_port, web_start
 from sync.demo.stop_signals import StopSignals
 from sync.demo.summary import summary_print
 from sync.demo.truth import mirror_compare
@@ -70,6 +70,7 @@ class Command(BaseCommand):
         with ExitStack() as stack:
             stack.callback(group.stop)
             stack.enter_context(_only_one_demo())
+            logs_begin()
             try:
                 self._demo(console, group, stop, options)
             except _Stopped:

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, connection
 from rich.console import Console
 
 from sync.demo.cycle_lines import CycleLines
@@ -60,7 +61,15 @@ def follow(console: Console, group: ProcessGroup, stop: StopSignals, *, seconds:
     """Print a line per cycle and keep the children alive until a signal comes or the time is over."""
     lines = CycleLines()
     end = None if seconds is None else time.monotonic() + seconds
+    reachable = True
     while not stop.wait(0.5) and (end is None or time.monotonic() < end):
         group.look()
-        for line in lines.new():
-            console.print(line)
+        try:
+            for line in lines.new():
+                console.print(line)
+            reachable = True
+        except DatabaseError:
+            connection.close()
+            if reachable:
+                console.print("The database does not answer; everything goes on when it does.")
+            reachable = False

@@ -202,7 +202,7 @@ def test_keys_in_overload_cost_a_cycle_a_few_more_looks_and_no_more():
     for_hundreds = queries_of_a_cycle()
     assert for_hundreds <= for_one + cycles.LOOKS_PER_TIER
     due_events(crowded, "HIGH", races=250, late=600)
-    assert queries_of_a_cycle() == for_hundreds
+    assert queries_of_a_cycle() <= for_hundreds
 
 
 def test_a_key_in_overload_does_not_keep_the_others_from_being_picked():

@@ -198,9 +198,9 @@ def test_throttling_slows_the_key_down_and_keeps_what_is_stored(world, credentia
 
 def test_a_discovery_that_finds_no_call_free_comes_back_when_there_are(world, credential):
     now = database_now()
-    CallBudget.objects.create(credential=credential, theoretical_arrival_at=now + timedelta(hours=1))
+    CallBudget.objects.create(credential=credential, paused_until=now + timedelta(minutes=55))
     report = discover(credential)
-    assert report.problem.startswith("The key may not call now: the key's 1000 calls an hour are in use")
+    assert report.problem.startswith("The key may not call now: the provider asked this key to pause until ")
     assert len(world.ledger.calls()) == report.calls == 0
     assert credential.discovery_claimed_until > now + timedelta(minutes=50)
 

@@ -109,7 +109,7 @@ def test_a_second_lane_of_a_held_key_does_nothing(stage, monkeypatch):
 def test_work_that_is_picked_while_the_lane_ends_is_done_by_it(stage, monkeypatch):
     first, second = stage.add_race(starts=[from_now(hours=2)]), stage.add_race(starts=[from_now(hours=2)])
     stage.discover()
-    EventSync.objects.update(due_at=database_now() + timedelta(hours=1))
+    EventSync.objects.update(due_at=database_now() + timedelta(minutes=5))
     make_due(stage.event(first.events[0]))
     cycle()
     release, picked = lanes.lane_release, []
