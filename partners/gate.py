@@ -21,8 +21,9 @@ from partners.models import ApiUsage, CallBudget, Credential
 from partners.runsignup.errors import Throttled
 
 CALLS_AT_ONCE = 2
-# A call ends after 30 s at the latest (the transport's deadline); a killed caller's place is free again after this.
-PLACE_LASTS = timedelta(seconds=40)
+# A call ends 30 s after its connection stands (the transport's deadline), and finding that may take a while; a killed
+# caller's place is free again after this.
+PLACE_LASTS = timedelta(seconds=60)
 
 
 class NoBudget(Exception):

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from django.db import connection, connections, transaction
-from django.db.models import F, Min, Q
+from django.db.models import F, Min, Q, Sum
 
 from partners import gate, providers
 from partners.gate import NoBudget, database_now
@@ -82,7 +82,8 @@ class Report:
 
 def races_of(scope: Scope) -> list[Race]:
     """The races to load, those with the next start first."""
-    races = Race.objects.filter(gone_at=None, partner__is_active=True).select_related("credential__partner")
+    known = Race.objects.select_related("credential__partner").defer("raw")
+    races = known.filter(gone_at=None, partner__is_active=True)
     if scope.race is not None:
         races = races.filter(pk=scope.race.pk)
     elif scope.partner is not None:
@@ -159,7 +160,7 @@ class BackfillRunner:
 
     def run(self) -> Report:
         """Load what is left. Raises Fenced when another process took the backfill over."""
-        steps = list(self.backfill.steps.select_related("race__credential__partner").order_by("pk"))
+        steps = list(self.backfill.steps.select_related("race__credential__partner").defer("race__raw").order_by("pk"))
         order = {race.pk: position for position, race in enumerate(races_of(self._scope()))}
         waiting = sorted(
             (step for step in steps if step.status == BackfillStep.Status.WAITING),
@@ -292,32 +293,31 @@ class BackfillRunner:
                     stack.enter_context(gate.call(credential_id, purpose="background"))
                     break
                 except NoBudget as refusal:
-                    self._hold()
+                    # Outside of a transaction: threads that held each other's runs could wait for each other for ever.
+                    self._hold(list(self._open_runs))
                     self.stop.wait(min(refusal.wait, LOOK_EVERY))
-            self._count_call()
+            with self._lock:
+                self._calls += 1
             yield
 
-    def _hold(self) -> None:
+    def _hold(self, runs: Iterable[int]) -> None:
         until = database_now() + LEASE
-        if not Backfill.objects.filter(pk=self.backfill.pk, fence=self.backfill.fence).update(lease_until=until):
+        ours = Backfill.objects.filter(pk=self.backfill.pk, fence=self.backfill.fence)
+        if not ours.update(lease_until=until, calls=self.backfill.calls + self._calls):
             raise Fenced("another process took this backfill over")
-        SyncRun.objects.filter(pk__in=list(self._open_runs), lease_until__isnull=False).update(lease_until=until)
-
-    def _count_call(self) -> None:
-        with self._lock:
-            self._calls += 1
-        Backfill.objects.filter(pk=self.backfill.pk).update(calls=F("calls") + 1)
+        SyncRun.objects.filter(pk__in=list(runs), lease_until__isnull=False).update(lease_until=until)
 
     def _advance(self, note: str, *, done: int = 0) -> None:
         with self._lock:
             self._done += done
-            rows = sum(self.backfill.steps.values_list("rows", flat=True))
+            rows = self.backfill.steps.aggregate(rows=Sum("rows"))["rows"] or 0
             self.tell(Progress(races_done=self._done, races=self._total, rows=rows, calls=self._calls, note=note))
 
     def _give_back(self) -> None:
         left = self.backfill.steps.exclude(status=BackfillStep.Status.DONE).exists()
         Backfill.objects.filter(pk=self.backfill.pk, fence=self.backfill.fence).update(
             lease_until=None,
+            calls=self.backfill.calls + self._calls,
             status=Backfill.Status.INTERRUPTED if left else Backfill.Status.DONE,
             finished_at=None if left else database_now(),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 
@@ -27,8 +27,8 @@ from sync.services.event_schedule import reschedule
 from sync.services.leases import LEASE
 from sync.services.visit_outcomes import RUN_FIELDS, held_text
 
-Hold = Callable[[], None]
-"""Renews our claim and the leases of our open runs; raises when the claim was taken over."""
+Hold = Callable[[Iterable[int]], None]
+"""Renews our claim and the leases of the runs with these pks; raises when the claim was taken over."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -80,7 +80,7 @@ def step_open(step: BackfillStep, *, client: RunSignUpClient, since: date | None
 def _learn_editions(race: Race, client: RunSignUpClient, *, hold: Hold, now: datetime) -> None:
     document = client.race(race_id=race.provider_race_id)
     with transaction.atomic():
-        hold()
+        hold([])
         report = races_store(credential=race.credential, documents=[document], now=now)
         reschedule(events=Event.objects.filter(pk__in=report.reschedule).select_related("race"), now=now)
 
@@ -120,7 +120,7 @@ def _leave_out(state: StepState, error: Gone | Refused, *, client: RunSignUpClie
         return False
     now = database_now()
     with transaction.atomic():
-        hold()
+        hold(state.run_ids.values())
         for event in state.events:
             if event.pk in bad:
                 _close_alone(state, event, bad[event.pk], now=now)
@@ -151,12 +151,13 @@ def _load(state: StepState, *, client: RunSignUpClient, hold: Hold) -> None:
         )
         for page in pages:
             with transaction.atomic():
-                hold()
                 _store(state, page)
-    left = _removed_rows(state, client) if state.events else []
+                # Last, because all keys of a backfill hold the same row: the others wait for this line only.
+                hold(state.run_ids.values())
+    left = _removed_rows(state, client, hold=hold) if state.events else []
     with transaction.atomic():
-        hold()
         _close(state, left)
+        hold(state.run_ids.values())
 
 
 def _store(state: StepState, page: ParticipantPage) -> None:
@@ -206,7 +207,7 @@ def _store(state: StepState, page: ParticipantPage) -> None:
     step.save()
 
 
-def _removed_rows(state: StepState, client: RunSignUpClient) -> list[RemovedRow]:
+def _removed_rows(state: StepState, client: RunSignUpClient, *, hold: Hold) -> list[RemovedRow]:
     """Who left while the pages were read, or since the mirror last looked; nothing to ask after a first, whole load."""
     # Who continues at a checkpoint does not know who is missing: then all who ever left are asked for.
     missing = any(state.present_before.get(event.pk, set()) - state.seen.get(event.pk, set()) for event in state.events)
@@ -219,7 +220,11 @@ def _removed_rows(state: StepState, client: RunSignUpClient) -> list[RemovedRow]
         # The reasons of those who are missing may be old; otherwise only what happened while we read counts.
         modified_after=_cursor(state) if state.whole and not missing else None,
     )
-    return [row for page in pages for row in page.rows]
+    rows: list[RemovedRow] = []
+    for page in pages:
+        rows += page.rows
+        hold(state.run_ids.values())
+    return rows
 
 
 def _cursor(state: StepState) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from django.db import transaction
@@ -26,7 +26,7 @@ from sync.services.cycles import blocked_reason
 from sync.services.key_refusals import refusal_confirmed
 from sync.services.leases import Fenced, events_unpick, lane_claim, lane_release
 from sync.services.visit_state import Visit
-from sync.services.visits import visit_open, visit_run
+from sync.services.visits import visit_hold, visit_open, visit_run
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,10 @@ logger = logging.getLogger(__name__)
 LANE_SECONDS = 40.0
 # The first call of a visit waits only for the key's other call to end; what has begun is worth waiting for.
 FIRST_CALL_PATIENCE = 3.0
-LATER_CALL_PATIENCE = 20.0
+# Long enough for the slowest key (a call in 33 s) to get past what it leaves to the more urgent.
+LATER_CALL_PATIENCE = 300.0
+# How often a visit that waits for its budget shows that it is alive.
+LOOK_EVERY = 5.0
 
 URGENCY = Case(
     *[When(tier=tier.value, then=Value(rank)) for rank, tier in enumerate(Tier)],
@@ -70,8 +73,17 @@ def lane_run(
     deadline = time.monotonic() + seconds
     try:
         with _transport(credential) as transport:
+            lane = _Lane(
+                credential=credential,
+                fence=fence,
+                transport=transport,
+                report=report,
+                deadline=deadline,
+                trigger=trigger,
+                policy=policy,
+            )
             while True:
-                _walk(credential, fence, transport, report, deadline=deadline, trigger=trigger, policy=policy)
+                lane.walk()
                 if lane_release(credential_id, fence=fence, leave_work=bool(report.stopped)):
                     return report
     except Fenced:
@@ -91,58 +103,142 @@ def _transport(credential: Credential) -> Iterator[providers.Transport]:
         transport.close()
 
 
-def _walk(
-    credential: Credential,
-    fence: int,
-    transport: providers.Transport,
-    report: LaneReport,
-    *,
-    deadline: float,
-    trigger: Trigger | None,
-    policy: Policy,
-) -> None:
-    while not report.stopped:
-        work = _next_work(credential.pk)
-        if work is None:
+@dataclass(slots=True, kw_only=True)
+class _Lane:
+    """A lane at work. `visiting`: the races whose visits have begun; more than one while HIGH overtakes a long one."""
+
+    credential: Credential
+    fence: int
+    transport: providers.Transport
+    report: LaneReport
+    deadline: float
+    trigger: Trigger | None
+    policy: Policy
+    visiting: list[int] = field(default_factory=list)
+
+    def walk(self) -> None:
+        while not self.report.stopped and (work := self._next_work()):
+            self._visit_race(*work)
+
+    def overtake(self) -> None:
+        """Between two calls of a less urgent visit: what is HIGH must not wait until a long list is fetched."""
+        while not self.report.stopped and (work := self._next_work()) and work[1] is Tier.HIGH:
+            self._visit_race(*work)
+
+    def _next_work(self) -> tuple[int, Tier] | None:
+        picked = _picked(self.credential.pk).exclude(event__race_id__in=self.visiting)
+        row = picked.order_by(URGENCY, "due_at", "pk").values_list("event__race_id", "tier").first()
+        return (row[0], Tier(row[1] or Tier.LOW.value)) if row else None
+
+    def _visit_race(self, race_id: int, tier: Tier) -> None:
+        self.report.stopped = self._stop_reason(tier)
+        if self.report.stopped:
             return
-        race_id, tier = work
-        report.stopped = _stop_reason(credential, tier, deadline=deadline)
-        if report.stopped:
-            return
+        self.visiting.append(race_id)
         try:
-            visit = visit_open(
-                credential_id=credential.pk, fence=fence, race_id=race_id, trigger=trigger, policy=policy
-            )
-            if visit is None:
-                # Its events were taken off the schedule after a cycle had picked them.
-                _unpick(_picked(credential.pk).filter(event__race_id=race_id, due_at=None))
-                continue
-            client = RunSignUpClient(transport=transport, gate=PatientGate(credential.pk, tier).call)
-            _visit(visit, client, credential, report, policy=policy)
+            self._open_and_run(race_id, tier)
         except Fenced:
             raise
         except Exception:
             # Not even its outcome could be written. It stays due; the other races of the key go on.
             logger.exception("Visit failed", extra={"action": "visit_failed", "race_pk": race_id})
-            _unpick(_picked(credential.pk).filter(event__race_id=race_id))
+            _unpick(_picked(self.credential.pk).filter(event__race_id=race_id))
+        finally:
+            self.visiting.remove(race_id)
+
+    def _stop_reason(self, tier: Tier) -> str:
+        if stopping.requested():
+            return "this process is about to stop"
+        if time.monotonic() > self.deadline and not self.visiting:
+            return "its time was over"
+        return _budget_reason(self.credential, tier)
+
+    def _open_and_run(self, race_id: int, tier: Tier) -> None:
+        visit = visit_open(
+            credential_id=self.credential.pk,
+            fence=self.fence,
+            race_id=race_id,
+            trigger=self.trigger,
+            policy=self.policy,
+        )
+        if visit is None:
+            # Its events were taken off the schedule after a cycle had picked them.
+            _unpick(_picked(self.credential.pk).filter(event__race_id=race_id, due_at=None))
+            return
+        gate_of_visit = PatientGate(self, visit, tier)
+        self._run(visit, RunSignUpClient(transport=self.transport, gate=gate_of_visit.call))
+
+    def _run(self, visit: Visit, client: RunSignUpClient) -> None:
+        """Run one visit to exactly one outcome per event. One bad race never stops the others."""
+        try:
+            visit_run(visit, client, policy=self.policy)
+        except Fenced:
+            raise
+        except Exception as error:
+            if _may_be_one_event(visit, error):
+                self._each_alone(visit, error, client)
+                return
+            if not isinstance(error, ProviderError | NoBudget):
+                logger.exception("Visit failed", extra={"action": "visit_failed", "race": visit.race.provider_race_id})
+            self.report.stopped = _key_stops(error, client, self.credential)
+            visit_outcomes.close_bad(visit, error, calls=client.calls - visit.calls_before, policy=self.policy)
+        self.report.visits += 1
+        self.report.calls += client.calls - visit.calls_before
+        self.report.outcomes += [item.run.outcome for item in visit.events]
+
+    def _each_alone(self, visit: Visit, error: Exception, client: RunSignUpClient) -> None:
+        """One event of the list is not there for us: ask for each alone, so that the others still sync."""
+        # The call of the list counts with the first of them.
+        calls_before = visit.calls_before
+        for part in visit.split():
+            part.calls_before = calls_before
+            if self.report.stopped:
+                stopped = NoBudget(self.report.stopped, wait=0.0)
+                visit_outcomes.close_bad(part, stopped, calls=0, policy=self.policy)
+            else:
+                self._run(part, client)
+            calls_before = client.calls
+        is_race = isinstance(error, Gone) and error.code != visit_outcomes.EVENT_NOT_FOUND
+        if is_race and all(item.run.outcome == Outcome.GONE for item in visit.events):
+            visit_outcomes.race_gone(visit, policy=self.policy)
 
 
-def _stop_reason(credential: Credential, tier: Tier, *, deadline: float) -> str:
-    if stopping.requested():
-        return "this process is about to stop"
-    if time.monotonic() > deadline:
-        return "its time was over"
-    return _budget_reason(credential, tier)
+class PatientGate:
+    """The gate as one visit sees it: impatient before its first call, patient once it has begun.
+
+    While it waits, and between its calls, it renews the visit's leases and lets HIGH overtake a less urgent visit.
+    """
+
+    def __init__(self, lane: _Lane, visit: Visit, tier: Tier) -> None:
+        self.lane = lane
+        self.visit = visit
+        self.tier = tier
+        self.begun = False
+
+    @contextmanager
+    def call(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            self._enter(stack, until=time.monotonic() + (LATER_CALL_PATIENCE if self.begun else FIRST_CALL_PATIENCE))
+            self.begun = True
+            yield
+
+    def _enter(self, stack: ExitStack, *, until: float) -> None:
+        while True:
+            if self.begun and self.tier is not Tier.HIGH:
+                self.lane.overtake()
+            try:
+                stack.enter_context(gate.call(self.lane.credential.pk, purpose=self.tier.value))
+                return
+            except NoBudget as refusal:
+                if refusal.wait > until - time.monotonic() or stopping.requested():
+                    raise
+                time.sleep(min(refusal.wait, LOOK_EVERY))
+                with transaction.atomic():
+                    visit_hold(self.visit)
 
 
 def _picked(credential_id: int) -> QuerySet[EventSync]:
     return EventSync.objects.filter(credential_id=credential_id, picked_at__isnull=False)
-
-
-def _next_work(credential_id: int) -> tuple[int, Tier] | None:
-    picked = _picked(credential_id)
-    row = picked.order_by(URGENCY, "due_at", "pk").values_list("event__race_id", "tier").first()
-    return (row[0], Tier(row[1] or Tier.LOW.value)) if row else None
 
 
 def _unpick(rows: QuerySet[EventSync]) -> None:
@@ -158,43 +254,6 @@ def _budget_reason(credential: Credential, tier: Tier) -> str:
     if state.free <= reserve(tier.value, rate=state.rate):
         return f"the key has {state.free} calls free, too few for {tier.value}"
     return ""
-
-
-class PatientGate:
-    """The gate as one visit sees it: impatient before its first call, patient once it has begun."""
-
-    def __init__(self, credential_id: int, tier: Tier) -> None:
-        self.credential_id = credential_id
-        self.tier = tier
-        self.begun = False
-
-    @contextmanager
-    def call(self) -> Iterator[None]:
-        patience = LATER_CALL_PATIENCE if self.begun else FIRST_CALL_PATIENCE
-        with gate.call(self.credential_id, purpose=self.tier.value, patience=patience):
-            self.begun = True
-            yield
-
-
-def _visit(
-    visit: Visit, client: RunSignUpClient, credential: Credential, report: LaneReport, *, policy: Policy
-) -> None:
-    """Run one visit to exactly one outcome per event. One bad race never stops the others."""
-    try:
-        visit_run(visit, client, policy=policy)
-    except Fenced:
-        raise
-    except Exception as error:
-        if _may_be_one_event(visit, error):
-            _each_alone(visit, error, client, credential, report, policy=policy)
-            return
-        if not isinstance(error, ProviderError | NoBudget):
-            logger.exception("Visit failed", extra={"action": "visit_failed", "race": visit.race.provider_race_id})
-        report.stopped = _key_stops(error, client, credential)
-        visit_outcomes.close_bad(visit, error, calls=client.calls - visit.calls_before, policy=policy)
-    report.visits += 1
-    report.calls += client.calls - visit.calls_before
-    report.outcomes += [item.run.outcome for item in visit.events]
 
 
 def _key_stops(error: Exception, client: RunSignUpClient, credential: Credential) -> str:
@@ -214,27 +273,3 @@ def _may_be_one_event(visit: Visit, error: Exception) -> bool:
     if isinstance(error, Refused) and error.scope == "race":
         return not all(item.row.failures and item.row.hold_reason for item in visit.events)
     return isinstance(error, Gone)
-
-
-def _each_alone(
-    visit: Visit,
-    error: Exception,
-    client: RunSignUpClient,
-    credential: Credential,
-    report: LaneReport,
-    *,
-    policy: Policy,
-) -> None:
-    """One event of the list is not there for us: ask for each alone, so that the others still sync."""
-    # The call of the list counts with the first of them.
-    calls_before = visit.calls_before
-    for part in visit.split():
-        part.calls_before = calls_before
-        if report.stopped:
-            visit_outcomes.close_bad(part, NoBudget(report.stopped, wait=0.0), calls=0, policy=policy)
-        else:
-            _visit(part, client, credential, report, policy=policy)
-        calls_before = client.calls
-    is_race = isinstance(error, Gone) and error.code != visit_outcomes.EVENT_NOT_FOUND
-    if is_race and all(item.run.outcome == Outcome.GONE for item in visit.events):
-        visit_outcomes.race_gone(visit, policy=policy)

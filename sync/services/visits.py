@@ -136,15 +136,18 @@ def _store_all_but_last(visit: Visit, pages: Iterator[ParticipantPage]) -> Parti
         if visit.server_time is None:
             visit.server_time = page.server_time
         with visit.storing(), transaction.atomic():
-            _hold(visit)
+            visit_hold(visit)
             if held is not None:
                 _store(visit, held)
         held = page
     return held
 
 
-def _hold(visit: Visit) -> None:
-    """After every call, so that no lease ends while the provider takes its time; also for a visit's other parts."""
+def visit_hold(visit: Visit) -> None:
+    """Renew the leases of the lane and of the visit's runs, also of its other parts. Raises Fenced; in a transaction.
+
+    After every call, so that no lease ends while the provider takes its time.
+    """
     until = lane_hold(visit.credential_id, fence=visit.fence)
     SyncRun.objects.filter(visit=visit.id, lease_until__isnull=False).update(lease_until=until)
 
@@ -205,7 +208,7 @@ def _removed_rows(visit: Visit, client: RunSignUpClient) -> list[RemovedRow]:
     )
     rows: list[RemovedRow] = []
     for page in pages:
-        _hold(visit)
+        visit_hold(visit)
         rows += page.rows
         _note_rejected(visit.events[0].run, [f"a row of those who left: {bad.reason}" for bad in page.rejected])
     return rows

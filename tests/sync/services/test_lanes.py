@@ -8,13 +8,22 @@ import pytest
 
 from partners.gate import database_now
 from partners.models import ApiUsage, CallBudget
+from partners.runsignup import paging
 from sync import stopping
 from sync.models import Cycle, EventSync, Outcome, SyncRun, Trigger
 from sync.services import lanes
 from sync.services.cycles import cycle_run
 from sync.services.lanes import lane_run
 from sync.services.visit_state import Visit
-from tests.sync.provider_stage import Stage, assert_mirror_is_truth, from_now, hook_calls, make_due, refill
+from tests.sync.provider_stage import (
+    Stage,
+    assert_mirror_is_truth,
+    from_now,
+    hook_calls,
+    listed,
+    make_due,
+    refill,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -280,3 +289,30 @@ def test_an_event_that_has_entered_high_is_compared_in_full(stage):
     EventSync.objects.update(reconciled_at=database_now() - timedelta(minutes=10))
     assert [run.full for run in stage.sync()] == [True]
     assert [run.full for run in stage.sync()] == [False]
+
+
+def test_what_is_high_overtakes_a_long_visit_between_its_pages(stage, monkeypatch):
+    monkeypatch.setattr(paging, "PAGE_SIZE", 2)
+    long = stage.add_race(starts=[from_now(days=9)], people=7)
+    urgent = stage.add_race(starts=[from_now(hours=2)], people=1)
+    stage.discover()
+    refill()
+    EventSync.objects.update(due_at=database_now() + timedelta(minutes=5))
+    make_due(stage.event(long.events[0]))
+    cycle()
+
+    def the_start_comes_near(path, params):
+        if f"/{long.race_id}/" in path and params["after_registration_id"] != "0" and not urgent_runs():
+            make_due(stage.event(urgent.events[0]))
+            cycle()
+
+    def urgent_runs():
+        return SyncRun.objects.filter(event=stage.event(urgent.events[0]))
+
+    hook_calls(monkeypatch, the_start_comes_near)
+    report = lane(stage)
+    assert (report.visits, report.stopped) == (2, "")
+    asked = [call["race_id"] for call in stage.calls("participants")]
+    assert asked == [long.race_id, long.race_id, urgent.race_id, long.race_id, long.race_id]
+    assert listed(long.events[0]) == {one.registration_id for one in long.events[0].registrations}
+    assert_mirror_is_truth(stage.world)
