@@ -10,8 +10,12 @@ BIN := $(VENV)/bin
 demo: $(VENV)/.product
 	$(BIN)/python manage.py demo
 
-run: $(VENV)/.product
+run: $(VENV)/.product .env
 	$(BIN)/python manage.py run
+
+.env:
+	cp .env.example .env
+	@echo "Made .env for a developer's machine; README.md says what belongs there in production."
 
 # On PostgreSQL: the embedded one, or the server of DATABASE_URL.
 test: $(VENV)/.developer

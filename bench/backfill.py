@@ -27,7 +27,8 @@ from races.models import Participant, Race
 from races.participant_columns import content_of
 from sync.demo.people import partners_onboard, refuse_used_database
 from sync.demo.sandbox_control import SandboxControl
-from sync.demo.stack import log_dir, quiet_logs, wait_until
+from sync.demo.stack import log_dir, wait_until
+from sync.management.terminal import quiet_logs
 from sync.processes import MANAGE, ProcessGroup
 from sync.services.backfill import BackfillRunner, Report, Scope, backfill_claim
 from sync.services.discovery import discovery_run

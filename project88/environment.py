@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import environ
@@ -98,12 +99,36 @@ def runsignup_url(*, debug: bool, default: str = "https://api.runsignup.com/rest
     raise ImproperlyConfigured(f"RUNSIGNUP_URL {url!r} is refused: https to one of {known}, for example {default}.")
 
 
+def postgresql(name: str) -> dict[str, Any] | None:
+    """A database URL as Django's settings, None when the variable is empty. The text of a refusal holds no password."""
+    url = text(name)
+    if not url:
+        return None
+    hint = f"{name} must be postgresql://user:password@host:port/name, with PostgreSQL 15 or newer"
+    try:
+        parts = urlsplit(url)
+        _port = parts.port
+        config = environ.Env.db_url_config(url)
+    except (ValueError, KeyError) as error:
+        raise ImproperlyConfigured(f"{hint}: {error}.") from None
+    if config.get("ENGINE") != "django.db.backends.postgresql" or not config.get("NAME"):
+        raise ImproperlyConfigured(f"{hint}.")
+    return config
+
+
+def database_name(name: str, *, default: str) -> str:
+    value = text(name) or default
+    if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", value):
+        raise ImproperlyConfigured(f"{name} is {value!r}. Use small letters, digits and underscores.")
+    return value
+
+
 def both_or_neither(first: str, second: str, *, hint: str) -> tuple[str, str]:
     """Two variables that only make sense together (contract §1.1: a half-set pair fails every call)."""
     values = text(first), text(second)
     if bool(values[0]) != bool(values[1]):
         missing = second if values[0] else first
-        raise ImproperlyConfigured(f"{missing} is not set, but its partner is. {hint}")
+        raise ImproperlyConfigured(f"{missing} is not set, but the other half of the pair is. {hint}")
     return values
 
 

@@ -1,26 +1,20 @@
-"""The variables that `manage.py demo` and `manage.py run` set before the settings are read."""
+"""The variables that `manage.py demo` sets before the settings are read."""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import MutableMapping, Sequence
-from pathlib import Path
 
 DEMO_DATABASE = "demo"
 
 
 def prepare(command: Sequence[str], environment: MutableMapping[str, str]) -> None:
-    """The demo never talks with the real provider nor into the real database, whatever `.env` says.
-
-    `run` on a machine without any setting is a developer's first look: it gets DEBUG.
-    """
+    """The demo never talks with the real provider nor into the real database, whatever `.env` says."""
     if list(command) == ["demo"]:
         environment["DEBUG"] = "true"
         environment["RUNSIGNUP_URL"] = f"http://127.0.0.1:{free_port()}/rest"
         environment["RUNSIGNUP_REG"] = environment["RUNSIGNUP_REG_SECRET"] = ""
         environment.setdefault("EMBEDDED_DATABASE", DEMO_DATABASE)
-    elif list(command) == ["run"] and not (Path(__file__).resolve().parent.parent / ".env").exists():
-        environment.setdefault("DEBUG", "true")
 
 
 def free_port() -> int:

@@ -94,15 +94,11 @@ TEMPLATES = [
 
 # One engine everywhere: COPY, SKIP LOCKED, partial indexes and advisory locks are what the product is built on.
 # EMBEDDED_DATABASE keeps the demo's invented races apart from real ones in the same embedded server.
-_database_url = environment.text("DATABASE_URL") or embedded_postgres.database_url(
-    BASE_DIR, database=environment.text("EMBEDDED_DATABASE") or "project88"
+EMBEDDED_DATABASE = environment.database_name("EMBEDDED_DATABASE", default="project88")
+_database = environment.postgresql("DATABASE_URL") or environ.Env.db_url_config(
+    embedded_postgres.database_url(BASE_DIR, database=EMBEDDED_DATABASE)
 )
-_database = environ.Env.db_url_config(_database_url)
 _session_options = _database.get("OPTIONS", {}).get("options", "")
-if _database["ENGINE"] != "django.db.backends.postgresql":
-    raise ImproperlyConfigured(
-        "DATABASE_URL must be postgresql://user:password@host:port/name. PostgreSQL 15 or newer."
-    )
 DATABASES = {
     "default": {
         **_database,

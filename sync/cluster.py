@@ -23,6 +23,7 @@ from django.utils import timezone
 from django_q.cluster import Cluster
 from django_q.conf import Conf
 from django_q.scheduler import scheduler
+from django_q.status import Status
 
 from partners.gate import database_now
 from sync import queues, stopping
@@ -57,15 +58,21 @@ def queue_process_run(queue: str) -> int:
     stopping.reset()
     os.register_at_fork(after_in_child=_die_with_parent)
     watch = WorkerWatch(workers=Conf.WORKERS)
+    # A connection that the fork shares is broken for both sides as soon as one of them closes it.
+    connection.close()
     cluster = Cluster()
     signal.signal(signal.SIGTERM, _ask_to_stop)
     signal.signal(signal.SIGINT, _ask_to_stop)
     try:
         cluster.start()
         logger.info("Queue started", extra={"action": "queue_started", "queue": queue, "workers": Conf.WORKERS})
-        return _serve(cluster, watch, is_silent=_no_cycles if queue == queues.DEFAULT else _no_lanes)
-    finally:
-        watch.close()
+        code = _serve(cluster, watch, is_silent=_no_cycles if queue == queues.DEFAULT else _no_lanes)
+    except Exception:
+        # Without the watch the workers must not go on either; the supervisor starts everything anew.
+        logger.exception("Queue process failed", extra={"action": "queue_failed", "queue": queue})
+        _give_up("its main process failed")
+    watch.close()
+    return code
 
 
 def _ask_to_stop(_number: int, _frame: object) -> None:
@@ -76,15 +83,15 @@ def _serve(cluster: Cluster, watch: WorkerWatch, *, is_silent: Callable[[WorkerW
     since, heard, looked = database_now(), time.monotonic(), 0.0
     while not stopping.requested():
         begun = time.monotonic()
-        stat = cluster.stat
-        if stat.sentinel:
+        stat = _stat(cluster)
+        if stat is None or stat.sentinel:
             heard = begun
         if not cluster.sentinel.is_alive():
             logger.error("Sentinel died", extra={"action": "sentinel_died"})
             return GAVE_UP
         if begun - heard > SENTINEL_SILENT_AFTER:
             _give_up("its sentinel is silent")
-        if watch.stalled(waiting=stat.task_q_size, now=begun):
+        if watch.stalled(waiting=stat.task_q_size if stat else 0, now=begun):
             _give_up("workers no longer take tasks")
         try:
             if is_silent is _no_cycles:
@@ -95,13 +102,22 @@ def _serve(cluster: Cluster, watch: WorkerWatch, *, is_silent: Callable[[WorkerW
                 if is_silent(watch, since):
                     _give_up("work waits and nothing runs")
         except DatabaseError:
-            logger.exception("Database not reachable", extra={"action": "database_unreachable"})
+            logger.error("Database not reachable", extra={"action": "database_unreachable"})
             # After an outage everything is old; it gets the same time as after a start.
             connection.close()
             since = timezone.now()
         time.sleep(max(0.0, TICK - (time.monotonic() - begun)))
     cluster.stop()
     return 0
+
+
+def _stat(cluster: Cluster) -> Status | None:
+    """What the sentinel last said of itself; None when nobody can know, because its broker asks the database."""
+    try:
+        return cluster.stat
+    except DatabaseError:
+        connection.close()
+        return None
 
 
 def _no_cycles(_watch: WorkerWatch, since: datetime) -> bool:

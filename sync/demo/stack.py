@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import socket
 import sys
 import time
+from argparse import ArgumentTypeError
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from sync.processes import MANAGE, ProcessGroup
 
 FIRST_WEB_PORT = 8000
 PORTS_TRIED = 20
+LAST_PORT = 65_535
 
 
 class NotStarted(Exception):
@@ -33,9 +34,11 @@ def log_dir() -> Path:
     return path
 
 
-def quiet_logs() -> None:
-    """This process speaks in sentences to a person; the events of its parts are in their own files."""
-    logging.getLogger().setLevel(logging.WARNING)
+def port_number(text: str) -> int:
+    """For a command's option; argparse shows the text of the error."""
+    if not text.isdigit() or not 1 <= int(text) <= LAST_PORT:
+        raise ArgumentTypeError(f"{text!r} is not a port: a whole number from 1 to {LAST_PORT}.")
+    return int(text)
 
 
 def web_port(wanted: int | None) -> int:

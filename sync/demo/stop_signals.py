@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
 
 
 class StopSignals:
@@ -11,12 +12,20 @@ class StopSignals:
 
     def __init__(self) -> None:
         self._asked = threading.Event()
+        self._then: list[Callable[[], object]] = []
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._ask)
 
     def _ask(self, _number: int, _frame: object) -> None:
         self._asked.set()
+        print("Stopping …", flush=True)
+        for act in self._then:
+            act()
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def then(self, act: Callable[[], object]) -> None:
+        """Call `act` when the wish comes; it must not block."""
+        self._then.append(act)
 
     @property
     def asked(self) -> bool:

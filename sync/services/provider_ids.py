@@ -24,7 +24,7 @@ def partner_by_slug(slug: str) -> TimingPartner:
 
 def race_by_id(provider_id: int, *, partner: str | None = None) -> Race:
     races = Race.objects.filter(provider_race_id=provider_id).select_related("credential__partner", "partner")
-    return _one(_of_partner(races, "partner__slug", partner), "race", provider_id)
+    return _one(races, "race", provider_id, field="partner__slug", slug=partner)
 
 
 def race_or_event_by_id(provider_id: int, *, partner: str | None = None) -> tuple[Race, Event | None]:
@@ -35,7 +35,7 @@ def race_or_event_by_id(provider_id: int, *, partner: str | None = None) -> tupl
     events = Event.objects.filter(provider_event_id=provider_id).select_related(
         "race__credential__partner", "race__partner"
     )
-    event = _one(_of_partner(events, "race__partner__slug", partner), "race or event", provider_id)
+    event = _one(events, "race or event", provider_id, field="race__partner__slug", slug=partner)
     return event.race, event
 
 
@@ -43,10 +43,12 @@ def _of_partner(rows: QuerySet, field: str, slug: str | None) -> QuerySet:
     return rows.filter(**{field: partner_by_slug(slug).slug}) if slug else rows
 
 
-def _one(rows: QuerySet, what: str, provider_id: int):
-    found = list(rows[:10])
+def _one(rows: QuerySet, what: str, provider_id: int, *, field: str, slug: str | None):
+    found = list(_of_partner(rows, field, slug)[:10])
     if len(found) == 1:
         return found[0]
+    if not found and slug and (others := sorted(set(rows.values_list(field, flat=True)[:10]))):
+        raise NotFound(f"{slug} has no {what} with the id {provider_id}; {', '.join(others)} has.")
     if not found:
         raise NotFound(f"No {what} has the id {provider_id}. Run manage.py discover if it is new at RunSignUp.")
     slugs = ", ".join(sorted(getattr(row, "race", row).partner.slug for row in found))

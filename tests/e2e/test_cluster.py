@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.db import connection
 from django.db.models import Count
 
 from partners.gate import database_now
@@ -117,3 +118,33 @@ def test_two_clusters_share_the_work_and_leave_nothing_behind(sandbox, start_clu
     assert not any(Path(f"/proc/{pid}").exists() for pid in family)
     assert not open_runs().exists()
     assert not CallBudget.objects.filter(lane_lease_until__gt=database_now()).exists()
+
+
+def test_lost_connections_do_not_end_the_work(sandbox, start_cluster):
+    """Fault 24 as far as a shared server allows it: every connection of the cluster dies, again and again."""
+    start_cluster()
+    wait_for(lambda: Cycle.objects.count() >= 1, seconds=60, what="the first cycle ran")
+    for _ in range(3):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        last = Cycle.objects.latest("pk").pk
+        wait_for(lambda last=last: Cycle.objects.filter(pk__gt=last).exists(), seconds=60, what="cycles go on")
+    wait_for(all_high_fresh, seconds=90, what="every HIGH event is fresh")
+
+
+def test_a_frozen_sentinel_is_replaced(sandbox, start_cluster):
+    """Stopped, it is alive and says nothing: the queue gives itself up and comes back."""
+    cluster = start_cluster()
+    wait_for(lambda: Cycle.objects.count() >= 1, seconds=60, what="the first cycle ran")
+    first_main = cluster.queue_mains()["sync"]
+    (sentinel,) = children_of(first_main)
+    os.kill(sentinel, signal.SIGSTOP)
+    wait_for(
+        lambda: cluster.queue_mains().get("sync", first_main) != first_main,
+        seconds=60,
+        what="the queue with the frozen sentinel was started again",
+    )
+    wait_for(all_high_fresh, seconds=120, what="every HIGH event is fresh")

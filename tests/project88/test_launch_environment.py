@@ -22,15 +22,3 @@ def test_other_commands_find_the_environment_as_it_is():
     for command in (["cluster"], ["migrate"], []):
         prepare(command, environment)
     assert environment == {"DEBUG": "false"}
-
-
-def test_a_first_look_without_any_setting_is_a_developers(monkeypatch, tmp_path):
-    package = tmp_path / "project88" / "launch_environment.py"
-    monkeypatch.setattr("project88.launch_environment.__file__", str(package))
-    fresh: dict[str, str] = {}
-    prepare(["run"], fresh)
-    assert fresh == {"DEBUG": "true"}
-    (tmp_path / ".env").write_text("DEBUG=false\n")
-    configured: dict[str, str] = {}
-    prepare(["run"], configured)
-    assert configured == {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -15,6 +16,7 @@ from rich.progress import Progress as Bar
 
 from partners.gate import database_now
 from sync.management.terminal import console_on
+from sync.models import Backfill
 from sync.services.backfill import (
     BackfillBusy,
     BackfillRunner,
@@ -66,7 +68,8 @@ class Command(BaseCommand):
         try:
             report = backfill_show(console, backfill)
         except KeyboardInterrupt:
-            raise CommandError("Interrupted. The same command goes on from here.", returncode=INTERRUPTED) from None
+            again = "The same command without --restart" if options["restart"] else "The same command"
+            raise CommandError(f"Interrupted. {again} goes on from here.", returncode=INTERRUPTED) from None
         except Fenced:
             raise CommandError("Another process took this backfill over and goes on with it.", returncode=1) from None
         _say_what_was(console, report)
@@ -81,6 +84,10 @@ def _day(text: str) -> date:
 
 def _scope(options: dict[str, Any]) -> Scope:
     slug, race_id, since = options["partner"], options["race"], options["since"]
+    if since is not None and since > database_now().date():
+        raise CommandError(f"--since {since} lies ahead: nothing that started before it would be loaded.", returncode=2)
+    if slug is not None and not slug.strip():
+        raise CommandError("--partner is empty. Name a partner's slug, or leave the option out for all.", returncode=2)
     try:
         if race_id is not None:
             return Scope(race=race_by_id(race_id, partner=slug), since=since)
@@ -98,10 +105,17 @@ def _say_what_would_be(console: Console, scope: Scope) -> None:
         console.print(f"  … and {len(races) - LISTED} more")
 
 
-def backfill_show(console: Console, backfill: Any) -> Report:
-    """Run a claimed backfill with a progress bar, or plain lines without a terminal."""
+def backfill_show(
+    console: Console, backfill: Backfill, *, on_start: Callable[[BackfillRunner], object] = lambda _runner: None
+) -> Report:
+    """Run a claimed backfill with a progress bar, or plain lines without a terminal.
+
+    `on_start` gets the runner before it runs, for whoever wants to stop it.
+    """
     if not console.is_terminal:
-        return BackfillRunner(backfill, tell=PlainLines(console).show).run()
+        runner = BackfillRunner(backfill, tell=PlainLines(console).show)
+        on_start(runner)
+        return runner.run()
     bar = Bar(
         TextColumn("Backfill"),
         BarColumn(),
@@ -120,7 +134,9 @@ def backfill_show(console: Console, backfill: Any) -> Report:
             if at.note:
                 bar.print(at.note, markup=False)
 
-        return BackfillRunner(backfill, tell=show).run()
+        runner = BackfillRunner(backfill, tell=show)
+        on_start(runner)
+        return runner.run()
 
 
 class PlainLines:

@@ -23,7 +23,7 @@ from project88.environment import text as variable
 from sync.demo.people import NotEmpty, logins_make, partners_onboard, refuse_used_database
 from sync.demo.promise import promise_judge
 from sync.demo.sandbox_control import SandboxControl
-from sync.demo.stack import NotStarted, cluster_start, log_dir, logs_begin, quiet_logs, wait_until, web_port, web_start
+from sync.demo.stack import NotStarted, cluster_start, log_dir, logs_begin, port_number, wait_until, web_port, web_start
 from sync.demo.stop_signals import StopSignals
 from sync.demo.summary import summary_print
 from sync.demo.truth import mirror_compare
@@ -56,7 +56,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--check", action="store_true", help="at the end compare mirror and truth; exit code 1 if the promise broke"
         )
-        parser.add_argument("--port", type=int, help="port of the web server on 127.0.0.1 (default: 8000 or the next)")
+        parser.add_argument(
+            "--port", type=port_number, help="port of the web server on 127.0.0.1 (default: 8000 or the next)"
+        )
         parser.add_argument("--seed", type=int, default=88, help="which invented world (default: 88)")
         parser.add_argument(
             "--life", type=float, default=LIFE, metavar="CHANGES", help="changes a minute in it (default: 60)"
@@ -64,7 +66,6 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         console = console_on(self.stdout)
-        quiet_logs()
         stop = StopSignals()
         group = ProcessGroup(tell=lambda text: console.print(text, markup=False))
         with ExitStack() as stack:
@@ -86,11 +87,11 @@ class Command(BaseCommand):
         port = web_port(options["port"])
         web_start(group, port=port)
         console.print(f"Pages: http://127.0.0.1:{port}/  (output of all parts: {log_dir()})")
-        _discover(console, credentials)
+        _discover(console, credentials, stop)
         for login in logins_make():
             console.print(f"  log in as {login.name} / {login.password}: {login.may}", markup=False)
         _go_on(stop)
-        _backfill(console)
+        _backfill(console, stop)
         _go_on(stop)
         began = database_now()
         cluster_start(group)
@@ -137,9 +138,10 @@ def _sandbox(console: Console, group: ProcessGroup, options: dict[str, Any]) -> 
     return control
 
 
-def _discover(console: Console, credentials: list[Credential]) -> None:
+def _discover(console: Console, credentials: list[Credential], stop: StopSignals) -> None:
     races = events = 0
     for credential in credentials:
+        _go_on(stop)
         report = discovery_run(credential_id=credential.pk, now=database_now())
         if report is not None:
             races, events = races + report.races, events + report.events
@@ -148,9 +150,11 @@ def _discover(console: Console, credentials: list[Credential]) -> None:
     console.print(f"Discovered {races} races with {events} events.")
 
 
-def _backfill(console: Console) -> None:
+def _backfill(console: Console, stop: StopSignals) -> None:
     started = time.monotonic()
-    report = backfill_show(console, backfill_claim(Scope(), restart=False, now=database_now()))
+    backfill = backfill_claim(Scope(), restart=False, now=database_now())
+    report = backfill_show(console, backfill, on_start=lambda runner: stop.then(runner.stop.set))
+    _go_on(stop)
     seconds = time.monotonic() - started
     console.print(
         f"Backfill: {report.rows:,} people of {report.done} races in {seconds:.1f} s with {report.calls} calls."

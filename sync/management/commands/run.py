@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from argparse import ArgumentParser
 from typing import Any
@@ -13,8 +14,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 from rich.console import Console
 
+from project88 import embedded_postgres
+from project88.environment import text as variable
 from sync.demo.cycle_lines import CycleLines
-from sync.demo.stack import NotStarted, cluster_start, log_dir, quiet_logs, web_port, web_start
+from sync.demo.stack import NotStarted, cluster_start, log_dir, port_number, web_port, web_start
 from sync.demo.stop_signals import StopSignals
 from sync.management.terminal import console_on
 from sync.processes import ProcessGroup
@@ -27,11 +30,12 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--port", type=int, help="port of the web server on 127.0.0.1 (default: 8000 or the next)")
+        parser.add_argument(
+            "--port", type=port_number, help="port of the web server on 127.0.0.1 (default: 8000 or the next)"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         console = console_on(self.stdout)
-        quiet_logs()
         stop = StopSignals()
         call_command("migrate", verbosity=0, interactive=False)
         if not settings.DEBUG:
@@ -46,7 +50,6 @@ class Command(BaseCommand):
         except NotStarted as problem:
             raise CommandError(str(problem), returncode=1) from None
         finally:
-            console.print("Stopping …")
             group.stop()
 
 
@@ -55,6 +58,13 @@ def _greet(console: Console, port: int) -> None:
     if not get_user_model().objects.filter(is_superuser=True).exists():
         console.print("Nobody can log in yet. Make the first account: manage.py createsuperuser")
     console.print("Then add a timing partner with its RunSignUp key in the admin: /admin/partners/timingpartner/add/")
+
+
+def _embedded_database_start() -> None:
+    """Nobody else starts the embedded server again; one of our own is somebody else's business."""
+    if not variable("DATABASE_URL"):
+        with contextlib.suppress(Exception):
+            embedded_postgres.database_url(settings.BASE_DIR, database=settings.EMBEDDED_DATABASE)
 
 
 def follow(console: Console, group: ProcessGroup, stop: StopSignals, *, seconds: float | None = None) -> None:
@@ -73,3 +83,4 @@ def follow(console: Console, group: ProcessGroup, stop: StopSignals, *, seconds:
             if reachable:
                 console.print("The database does not answer; everything goes on when it does.")
             reachable = False
+            _embedded_database_start()
