@@ -9,12 +9,15 @@ from sync.core.tiers import StartWindow, tier_begins
 
 # Every n-th good visit asks who left: a second call at every HIGH visit would cost half of the key's budget.
 REMOVALS_EVERY: dict[Tier, int] = {Tier.HIGH: 5, Tier.MEDIUM: 3, Tier.LOW: 1}
+# While a key's races want more calls than it may make, the lists themselves come first.
+REMOVALS_EVERY_OVERLOADED: dict[Tier, int] = {**REMOVALS_EVERY, Tier.HIGH: 10}
 RECONCILE_EVERY = timedelta(days=1)
 
 
-def removals_due(*, tier: Tier, visits: int) -> bool:
+def removals_due(*, tier: Tier, visits: int, overloaded: bool = False) -> bool:
     """`visits`: the good visits before this one."""
-    return visits % REMOVALS_EVERY[tier] == 0
+    every = REMOVALS_EVERY_OVERLOADED if overloaded else REMOVALS_EVERY
+    return visits % every[tier] == 0
 
 
 def reconcile_due(*, window: StartWindow | None, reconciled_at: datetime | None, now: datetime, policy: Policy) -> bool:

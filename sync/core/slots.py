@@ -32,19 +32,29 @@ def entry_due(*, tier: Tier, race_id: int, at: datetime, policy: Policy) -> date
 
 
 def next_due(
-    *, window: StartWindow | None, race_id: int, now: datetime, policy: Policy, came_along: bool = False
+    *,
+    window: StartWindow | None,
+    race_id: int,
+    now: datetime,
+    policy: Policy,
+    came_along: bool = False,
+    stretched: timedelta | None = None,
 ) -> datetime | None:
     """After a good visit: the next slot, or the first visit of the next tier if that comes before. None: finished.
 
     Only one visit is ever owed: slots that passed during an outage are not made up for. An event that `came_along` was
     visited ahead of its slot and is due a whole period later: with the same slot again it would come along each time.
+    `stretched`: the period that the key's pace leaves to this event, longer than the tier's; it has no fixed slots,
+    because they would jump whenever the pace changes.
     """
     tier = tier_at(window, now=now, policy=policy)
     if tier is None or (window is not None and now == finished_after(window, policy=policy)):
         return None
     period = policy.rule(tier).period
     slot = slot_at_or_after(now + timedelta(microseconds=1), race_id=race_id, period=period)
-    if came_along:
+    if stretched is not None and stretched > period:
+        slot = now + stretched
+    elif came_along:
         slot = now + period
     return earlier_for_next_tier(slot, window=window, race_id=race_id, now=now, policy=policy)
 
