@@ -60,6 +60,8 @@ class EventSync(models.Model):
             models.Index(
                 fields=["tier", "due_at"], name="sync_due", condition=Q(due_at__isnull=False, picked_at__isnull=True)
             ),
+            # A key's demand: its scheduled events by tier.
+            models.Index(fields=["credential", "tier"], name="sync_of_key", condition=Q(due_at__isnull=False)),
             # A lane's work list.
             models.Index(fields=["credential", "picked_at"], name="sync_picked", condition=Q(picked_at__isnull=False)),
             # Which events change their tier now.

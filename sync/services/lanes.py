@@ -18,11 +18,13 @@ from partners.models import Credential
 from partners.runsignup.client import RunSignUpClient
 from partners.runsignup.errors import Gone, ProviderError, Refused, Throttled
 from sync import stopping
+from sync.core.pace import Pace
 from sync.core.policy import DEFAULT_POLICY, Policy
 from sync.core.tiers import Tier
 from sync.models import EventSync, Outcome, Trigger
 from sync.services import visit_outcomes
 from sync.services.cycles import blocked_reason
+from sync.services.key_pace import key_pace
 from sync.services.key_refusals import refusal_confirmed
 from sync.services.leases import Fenced, events_unpick, lane_claim, lane_release
 from sync.services.visit_state import Visit
@@ -81,6 +83,7 @@ def lane_run(
                 deadline=deadline,
                 trigger=trigger,
                 policy=policy,
+                pace=_pace_now(credential, policy=policy),
             )
             while True:
                 lane.walk()
@@ -114,6 +117,7 @@ class _Lane:
     deadline: float
     trigger: Trigger | None
     policy: Policy
+    pace: Pace
     visiting: list[int] = field(default_factory=list)
 
     def walk(self) -> None:
@@ -158,6 +162,7 @@ class _Lane:
             credential_id=self.credential.pk,
             fence=self.fence,
             race_id=race_id,
+            pace=self.pace,
             trigger=self.trigger,
             policy=self.policy,
         )
@@ -201,6 +206,12 @@ class _Lane:
         is_race = isinstance(error, Gone) and error.code != visit_outcomes.EVENT_NOT_FOUND
         if is_race and all(item.run.outcome == Outcome.GONE for item in visit.events):
             visit_outcomes.race_gone(visit, policy=self.policy)
+
+
+def _pace_now(credential: Credential, *, policy: Policy) -> Pace:
+    """For the whole lane, which lasts less than a minute: the pace follows the hours, not the seconds."""
+    state = gate.budget_states([credential])[credential.pk]
+    return key_pace(credential.pk, rate=state.rate, now=state.at, policy=policy)
 
 
 class PatientGate:

@@ -12,8 +12,10 @@ from django.db.models import F
 from partners.gate import NoBudget, database_now
 from partners.runsignup.errors import Gone, ProviderError, Refused, Throttled
 from races.models import Event, Race
+from sync.core.pace import Pace, is_final
 from sync.core.policy import Policy
 from sync.core.slots import next_due, retry_due
+from sync.core.tiers import tier_at
 from sync.models import Cycle, EventSync, Outcome, SyncRun, Trigger
 from sync.services.event_schedule import place, reschedule, window_of
 from sync.services.leases import lane_hold
@@ -56,7 +58,7 @@ def close_good(visit: Visit, *, calls: int, policy: Policy) -> None:
         row.failures = 0
         if item.full or not row.hold_reason.endswith(HELD):
             row.hold_reason = held_text(held=item.held, of=len(item.present_before))
-        _due_again(item, now=now, policy=policy)
+        _due_again(item, visit.pace, now=now, policy=policy)
     _save(visit, now=now, calls=calls)
 
 
@@ -88,15 +90,18 @@ def held_text(*, held: int, of: int) -> str:
     return f"{held} of {of} people are missing from RunSignUp's list at once. {HELD}"
 
 
-def _due_again(item: EventVisit, *, now: datetime, policy: Policy) -> None:
+def _due_again(item: EventVisit, pace: Pace, *, now: datetime, policy: Policy) -> None:
     row = item.row
+    window = window_of(row.event)
+    tier = tier_at(window, now=now, policy=policy)
     row.picked_at = row.picked_cycle = None
     row.due_trigger = Trigger.SCHEDULED
     row.due_at = next_due(
-        window=window_of(row.event),
+        window=window,
         race_id=row.event.race.provider_race_id,
         now=now,
         policy=policy,
+        stretched=pace.period(tier, is_final=is_final(window, now=now)) if tier else None,
         came_along=item.run.came_along,
     )
     place(row, row.event, now=now, policy=policy)
@@ -209,7 +214,7 @@ def _log(visit: Visit, *, calls: int) -> None:
             "race": visit.race.provider_race_id,
             "events": len(visit.events),
             "tier": first.tier,
-            "outcome": first.outcome,
+            "outcome": ",".join(sorted({str(item.run.outcome) for item in visit.events})),
             "calls": calls,
             "added": sum(item.run.added for item in visit.events),
             "changed": sum(item.run.changed for item in visit.events),

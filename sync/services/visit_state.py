@@ -11,6 +11,7 @@ from uuid import UUID
 from partners.documents import RemovedRow
 from races.models import Race
 from sync.core.cursors import OVERLAP, next_cursor
+from sync.core.pace import Pace
 from sync.models import EventSync, SyncRun
 
 # What storing a page writes into a run before it is committed.
@@ -39,6 +40,7 @@ class Visit:
     credential_id: int
     started_at: datetime
     events: list[EventVisit]
+    pace: Pace
     is_part: bool = False
     calls_before: int = 0
     server_time: int | None = None

@@ -21,6 +21,7 @@ from partners.runsignup.parsing import decode_participant
 from races import ingest, removals
 from races.models import Participant
 from sync.core.cadence import reconcile_due, removals_due
+from sync.core.pace import Pace
 from sync.core.policy import DEFAULT_POLICY, Policy
 from sync.core.slots import comes_along
 from sync.core.tiers import Tier
@@ -34,7 +35,13 @@ logger = logging.getLogger(__name__)
 
 
 def visit_open(
-    *, credential_id: int, fence: int, race_id: int, trigger: Trigger | None = None, policy: Policy = DEFAULT_POLICY
+    *,
+    credential_id: int,
+    fence: int,
+    race_id: int,
+    pace: Pace,
+    trigger: Trigger | None = None,
+    policy: Policy = DEFAULT_POLICY,
 ) -> Visit | None:
     """Claim the picked events of a race, and those that come along, and write their open runs.
 
@@ -64,6 +71,7 @@ def visit_open(
         credential_id=credential_id,
         started_at=now,
         events=[EventVisit(row=row, run=run, full=run.full) for row, run in zip(taken, runs, strict=True)],
+        pace=pace,
     )
 
 
@@ -189,12 +197,13 @@ def _note_rejected(run: SyncRun, reasons: Sequence[str]) -> None:
 def _asks_for_removals(visit: Visit) -> bool:
     """A first look needs no list of who left before; a full comparison needs the reasons of who is missing."""
     known = [item for item in visit.events if item.row.removals_cursor is not None]
-    return any(item.full or _removals_due(item) for item in known)
+    return any(item.full or _removals_due(item, overloaded=visit.pace.overloaded) for item in known)
 
 
-def _removals_due(item: EventVisit) -> bool:
+def _removals_due(item: EventVisit, *, overloaded: bool) -> bool:
     """Not for who only came along: a sibling's cadence would cost a second call at most visits of the race."""
-    return not item.run.came_along and removals_due(tier=Tier(item.row.tier or "LOW"), visits=item.row.visits)
+    tier = Tier(item.row.tier or Tier.LOW.value)
+    return not item.run.came_along and removals_due(tier=tier, visits=item.row.visits, overloaded=overloaded)
 
 
 def _removed_rows(visit: Visit, client: RunSignUpClient) -> list[RemovedRow]:

@@ -27,6 +27,8 @@ from partners.runsignup.sandbox.model import ACTIVE, Event, Key, Race
 from partners.secret import Secret
 from races import models
 from races.participant_columns import CONTENT, content_of
+from sync.core.pace import Demand, pace_of
+from sync.core.policy import DEFAULT_POLICY
 from sync.demo.truth import mirror_compare
 from sync.models import EventSync, SyncRun
 from sync.services.cycles import cycle_run
@@ -37,6 +39,8 @@ from tests.factories import CredentialFactory
 # Without summer time: a start is never in a gap nor twice, whenever the tests run.
 ZONE = "America/Phoenix"
 SOON = timedelta(hours=2)
+# The pace of a key that has calls enough for all its races.
+UNHURRIED = pace_of(Demand(high=0, medium=0, low=0), rate=1000, policy=DEFAULT_POLICY)
 # Registered and settled long before any cursor's overlap.
 LONG_AGO = 7 * 86_400.0
 FIRST_RACE = 974_501

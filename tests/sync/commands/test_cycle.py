@@ -13,7 +13,7 @@ from partners.models import CallBudget, Credential
 from sync.services.cycles import cycle_run
 from sync.services.leases import lane_claim
 from sync.services.visits import visit_open
-from tests.sync.provider_stage import Stage, assert_mirror_is_truth, end_leases, from_now, make_due, refill
+from tests.sync.provider_stage import UNHURRIED, Stage, assert_mirror_is_truth, end_leases, from_now, make_due, refill
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -70,7 +70,12 @@ def test_a_lane_of_the_cluster_is_not_disturbed(due):
 
 def test_runs_of_a_dead_lane_are_named(due):
     cycle_run(now=database_now(), call_lanes=False)
-    visit_open(credential_id=due.key.pk, fence=lane_claim(due.key.pk), race_id=due.event(990_101).race_id)
+    visit_open(
+        credential_id=due.key.pk,
+        fence=lane_claim(due.key.pk),
+        race_id=due.event(990_101).race_id,
+        pace=UNHURRIED,
+    )
     end_leases()
     assert "2 runs of a dead lane were closed as lost." in cycle()
 

@@ -19,6 +19,7 @@ from sync.services.leases import LEASE, Fenced, lane_claim, lane_hold, lane_rele
 from sync.services.visits import visit_open
 from tests.factories import CredentialFactory, EventSyncFactory
 from tests.sync.provider_stage import (
+    UNHURRIED,
     Stage,
     assert_mirror_is_truth,
     end_leases,
@@ -48,7 +49,7 @@ def picked(stage: Stage) -> Stage:
 def open_visit(stage: Stage):
     fence = lane_claim(stage.key.pk)
     assert fence is not None
-    return visit_open(credential_id=stage.key.pk, fence=fence, race_id=stage.event(990_101).race_id)
+    return visit_open(credential_id=stage.key.pk, fence=fence, race_id=stage.event(990_101).race_id, pace=UNHURRIED)
 
 
 def test_a_lane_is_claimed_by_one_of_many_that_want_it():
