@@ -27,6 +27,9 @@ from partners.onboarding import (
     tested_key_store,
 )
 
+# As in RunSignUp and in every form here; from the model's field Django makes "Api key".
+KEY_LABEL = "API key"
+
 
 class TestedAdmin(admin.ModelAdmin):
     """An admin whose forms ask the provider. No call may be made inside a transaction, so the forms run outside of one;
@@ -71,7 +74,8 @@ class TestedAdmin(admin.ModelAdmin):
 
 class KeysOfPartner(admin.TabularInline):
     model = Credential
-    fields = ["label", "api_key", "key_style", "status", "status_detail", "verified_at", "discovered_at"]
+    fields = ["label", "key", "key_style", "status", "status_detail", "verified_at", "discovered_at"]
+    readonly_fields = ["key"]
     show_change_link = True
     extra = 0
     verbose_name_plural = "API keys"
@@ -79,6 +83,10 @@ class KeysOfPartner(admin.TabularInline):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Credential]:
         # A list decrypts no secret, so it also opens under wrong CREDENTIAL_KEYS.
         return super().get_queryset(request).defer("api_secret")
+
+    @admin.display(description=KEY_LABEL)
+    def key(self, credential: Credential) -> str:
+        return credential.api_key
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -145,7 +153,7 @@ class TimingPartnerAdmin(TestedAdmin):
 
 @admin.register(Credential)
 class CredentialAdmin(TestedAdmin):
-    list_display = ["partner", "label", "api_key", "status", "status_detail", "verified_at", "discovered_at"]
+    list_display = ["partner", "label", "key", "status", "status_detail", "verified_at", "discovered_at"]
     list_display_links = ["label"]
     list_filter = ["status"]
     list_select_related = ["partner"]
@@ -169,13 +177,22 @@ class CredentialAdmin(TestedAdmin):
         about = "A new pair of key and secret is added as a further key: the next discovery moves the races over."
         return [
             (None, {"fields": ["partner", "label", "hourly_limit"]}),
-            ("RunSignUp", {"fields": ["api_key", *secret, "key_style"], "description": about}),
+            ("RunSignUp", {"fields": ["key", *secret, "key_style"], "description": about}),
             ("State", {"fields": ["status", "status_detail", "verified_at", "refused_at", "discovered_at"]}),
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         state = ["status", "status_detail", "verified_at", "refused_at", "discovered_at"]
-        return ["partner", "api_key", "key_style", *state] if obj else []
+        return ["partner", "key", "key_style", *state] if obj else []
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "api_key":
+            kwargs["label"] = KEY_LABEL
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    @admin.display(description=KEY_LABEL, ordering="api_key")
+    def key(self, credential: Credential) -> str:
+        return credential.api_key
 
     def save_model(self, request: HttpRequest, obj: Credential, form: Any, change: bool) -> None:
         now = database_now()

@@ -160,6 +160,7 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
+FORMAT_MODULE_PATH = "project88.formats"
 
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
