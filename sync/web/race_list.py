@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from django.core.paginator import Page, Paginator
-from django.db.models import F, Max, Min, OuterRef, QuerySet, Subquery
+from django.db.models import F, Max, Min, OuterRef, Q, QuerySet, Subquery
 
 from races.models import Event, Race
-from sync.core.policy import DEFAULT_POLICY, Tier
+from sync.core.policy import Tier
 from sync.core.tiers import zone_of
 from sync.web.event_status import EventStatus, event_statuses, with_state
 from sync.web.race_sentence import Sentence, race_sentence
-from sync.web.race_status import RaceHeader, current_events, race_header
+from sync.web.race_status import RaceHeader, current_events, race_header, with_switches
 from sync.web.scheduler import Beat, banner_text, last_beat
 from sync.web.times import Moment, moment
 
 RACES_PER_PAGE = 25
+# People run a marathon for longer than its start list is synced, and results are asked for in the evening.
+COMING_UNTIL = timedelta(hours=12)
+SEARCH_WORDS = 4
+SEARCH_CHARACTERS = 80
+# 18 digits fit the database's integers; a longer number is no race's id.
+ID_DIGITS = 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,13 +43,18 @@ class RaceRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RaceList:
+    """`search`: what was looked for, cut to what is searched."""
+
     rows: tuple[RaceRow, ...]
     page: Page[int]
+    search: str
     banner: str
 
 
-def race_list(*, races: QuerySet[Race], page_number: str | None, now: datetime) -> RaceList:
-    """One page of `races`, which are those that the reader may see."""
+def race_list(*, races: QuerySet[Race], search: str, page_number: str | None, now: datetime) -> RaceList:
+    """One page of `races`, which are those that the reader may see; of those, the ones that `search` finds."""
+    search = search.replace("\x00", "").strip()[:SEARCH_CHARACTERS]
+    races = _found(races, search)
     page = Paginator(range(races.count()), RACES_PER_PAGE).get_page(page_number)
     shown = (
         _coming_first(races, first=page.start_index() - 1, end=page.end_index(), now=now) if page.object_list else []
@@ -58,27 +69,38 @@ def race_list(*, races: QuerySet[Race], page_number: str | None, now: datetime) 
         if event.starts_at is not None and not event.start_is_placeholder:
             starts[event.race_id].append(event.starts_at)
     rows = tuple(_row(race, by_race[race.pk], starts[race.pk], beat=beat, now=now) for race in shown)
-    return RaceList(rows=rows, page=page, banner=banner_text(beat, zone=UTC, now=now))
+    return RaceList(rows=rows, page=page, search=search, banner=banner_text(beat, zone=UTC, now=now))
+
+
+def _found(races: QuerySet[Race], search: str) -> QuerySet[Race]:
+    """Each word is a part of the name or of the place, or the race's id at the provider."""
+    for word in search.replace(",", " ").split()[:SEARCH_WORDS]:
+        matches = Q(name__icontains=word) | Q(city__icontains=word) | Q(state__iexact=word)
+        if word.isascii() and word.isdigit() and len(word) <= ID_DIGITS:
+            matches |= Q(provider_race_id=int(word))
+        races = races.filter(matches)
+    return races
 
 
 def _coming_first(races: QuerySet[Race], *, first: int, end: int, now: datetime) -> list[Race]:
-    """Places `first` to `end`: the races that are not over, the next start first, then the others, the latest first.
+    """Places `first` to `end`: the races of today and of the time ahead by their start, then the others, the latest
+    first. A race that started stays in its place for half a day after its last start.
 
     The order is read from the index of the starts: the first pages cost what lies ahead, not what ever was.
     """
     ahead = (
-        Event.objects.filter(starts_at__gte=now - DEFAULT_POLICY.after_start, gone_at=None, race__in=races.values("pk"))
+        Event.objects.filter(starts_at__gte=now - COMING_UNTIL, gone_at=None, race__in=races.values("pk"))
         .values("race_id")
         .annotate(start=Min("starts_at"))
         .order_by("start", "race_id")
     )
     coming = ahead.count()
     ids = [row["race_id"] for row in ahead[first:end]]
-    with_partner = races.select_related("partner").defer("raw")
-    found = with_partner.in_bulk(ids)
+    complete = with_switches(races)
+    found = complete.in_bulk(ids)
     last_start = Event.objects.filter(race=OuterRef("pk")).order_by().values("race").annotate(at=Max("starts_at"))
     others = (
-        with_partner.exclude(pk__in=ahead.order_by().values("race_id"))
+        complete.exclude(pk__in=ahead.order_by().values("race_id"))
         .annotate(last_start=Subquery(last_start.values("at")))
         .order_by(F("last_start").desc(nulls_last=True), "name", "pk")
     )
