@@ -2,6 +2,7 @@
 (function () {
   "use strict";
   var STALE_AFTER = 30000;
+  var MESSAGE_SHOWN = 60000;
   var live = document.getElementById("live");
   var stale = document.getElementById("stale");
   if (!live || !stale || !window.htmx) return;
@@ -80,7 +81,16 @@
       region.textContent = sentence.querySelector("p").textContent;
     }
     region.dataset.word = word;
+    var asked = live.querySelector(".asked");
+    var answer = asked ? asked.textContent.trim() : "";
+    if (region.dataset.asked !== undefined && region.dataset.asked !== answer && answer) region.textContent = answer;
+    region.dataset.asked = answer;
   }
+
+  // What was said about a click is old news a minute later.
+  window.setTimeout(function () {
+    document.querySelectorAll(".messages").forEach(function (list) { list.remove(); });
+  }, MESSAGE_SHOWN);
 
   announce();
   document.addEventListener("visibilitychange", lookAgain);

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sync.core.policy import Policy, Tier
@@ -23,7 +23,7 @@ class Word(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventState:
     """What is known of one event at a moment. `blocked_reason`: why its key or race may not be used, or what waits
-    for a person; `over`: its last HIGH moment has passed."""
+    for a person; `off_reason`: who switched it off on purpose; `over`: its last HIGH moment has passed."""
 
     tier: Tier | None
     due_at: datetime | None
@@ -33,6 +33,7 @@ class EventState:
     failures: int
     blocked_reason: str
     over: bool
+    off_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,28 +49,44 @@ class Status:
 
 
 def status_of(state: EventState, *, now: datetime, policy: Policy) -> Status:
-    """Late: over one period past its due time; overdue: over two."""
+    """Late: over one period past its due time, or its list is older than one period and tries fail. Overdue: over two.
+
+    A try that is running does not make an old list a current one: late comes before syncing.
+    """
+    if state.off_reason:
+        return Status(word=Word.NOT_SCHEDULED, reason=state.off_reason)
     if state.blocked_reason:
         return Status(word=Word.NEEDS_ACTION, reason=state.blocked_reason)
-    if state.is_running:
-        return Status(word=Word.SYNCING)
     if state.due_at is None or state.tier is None:
-        return Status(word=Word.FINISHED if state.over else Word.NOT_SCHEDULED)
-    period = policy.rule(state.tier).period
-    lateness = now - state.due_at
-    if lateness > 2 * period:
-        return Status(word=Word.OVERDUE, reason=_failed(state))
-    if lateness > period:
-        return Status(word=Word.LATE, reason=_failed(state))
-    if state.is_picked or lateness.total_seconds() >= 0:
-        return Status(word=Word.QUEUED, reason=_failed(state))
-    # The next try after a failure may lie ahead while the list is already too old.
-    if state.failures and (state.checked_at is None or now - state.checked_at > 2 * period):
-        return Status(word=Word.LATE, reason=_failed(state))
-    return Status(word=Word.ON_TIME, reason=_failed(state))
+        word = Word.FINISHED if state.over else Word.NOT_SCHEDULED
+        return Status(word=Word.SYNCING if state.is_running else word)
+    behind = _periods_behind(state, due_at=state.due_at, period=policy.rule(state.tier).period, now=now)
+    if behind > 2:
+        word = Word.OVERDUE
+    elif behind > 1:
+        word = Word.LATE
+    elif state.is_running:
+        word = Word.SYNCING
+    else:
+        word = Word.QUEUED if state.is_picked or state.due_at <= now else Word.ON_TIME
+    return Status(word=word, reason=_failed(state))
+
+
+def _periods_behind(state: EventState, *, due_at: datetime, period: timedelta, now: datetime) -> float:
+    """How many periods it is past its due time; while its tries fail, how many periods old its list is, if that is
+    more: every failure moves the due time, and the next try may lie ahead while the list is already too old."""
+    if state.is_running and state.checked_at is None and not state.failures:
+        # The first load of a large race takes longer than a period.
+        return 0
+    lateness = (now - due_at) / period
+    if not state.failures:
+        return lateness
+    # A list that was never loaded has no age: late after the first try that failed, overdue after more.
+    age = 1.5 * state.failures if state.checked_at is None else (now - state.checked_at) / period
+    return max(lateness, age)
 
 
 def _failed(state: EventState) -> str:
     if not state.failures:
         return ""
-    return f"{state.failures} {'try' if state.failures == 1 else 'tries'} in a row failed"
+    return "the last try failed" if state.failures == 1 else f"{state.failures} tries in a row failed"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Q, QuerySet
@@ -14,16 +14,23 @@ from races.models import Event, Participant
 from sync.core.policy import DEFAULT_POLICY, Policy, Tier
 from sync.core.status import EventState, Status, Word, status_of
 from sync.core.tiers import PLACEHOLDER_EARLIEST, PLACEHOLDER_LATEST, finished_after, zone_of
-from sync.models import EventSync, SyncRun
+from sync.models import EventSync, SyncRun, Trigger
 from sync.services.cycles import blocked_reason
 from sync.services.event_schedule import EVENT_GONE, RACE_GONE, RACE_OFF, closed_reason, window_of
-from sync.web.lateness import late_cause
-from sync.web.runs import TABLE_RUNS, RunRow, Strip, latest_runs, run_row, short_error, strip
+from sync.web.lateness import late_cause, paused_text
+from sync.web.runs import SHOWN_RUNS, RunRow, Strip, last_runs_text, latest_runs, run_row, short_error, strip
 from sync.web.scheduler import Beat
+from sync.web.switches import switched_off, why_no_sync
 from sync.web.times import Moment, day_text, moment
 from sync.web.words import ICONS, KIND_OF_WORD, Kind, TierView, tier_view
 
 NOT_IN_SCHEDULE = "It is not in the schedule yet: the next discovery adds it."
+# A due check begins with the next cycle, up to ten seconds later: so long it is not waiting for anything.
+BEGINS_WITHIN = timedelta(seconds=15)
+# What somebody asked for is reported this long; a reader who looks away for a moment still finds it.
+ASKED_SHOWN = timedelta(seconds=75)
+# The newest error of an event that fails is in one of these; more failures in a row without a text do not happen.
+RUNS_WITH_ERROR = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +44,9 @@ class Counts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventStatus:
-    """One event at `now`. `starts` is text for a start without a time of day too; `cause`: why it is late."""
+    """One event at `now`. `start_text`: for a start without a time of day; `cause`: why it is late or will be; `off`:
+    switched off on purpose. `checks_ended`: when the automatic checks ended; `asked_at`: a "Sync now" that is not
+    served yet, `asked_run`: one that was served just now."""
 
     pk: int
     race_pk: int
@@ -52,17 +61,34 @@ class EventStatus:
     icon: str
     cause: str
     over: bool
+    off: bool
     gone: bool
+    checks_ended: datetime | None
     checked_at: datetime | None
+    removals_checked_at: datetime | None
     due_at: datetime | None
     as_of: Moment | None
     withdrawals_as_of: Moment | None
     changed: Moment | None
     due: Moment | None
     due_now: bool
+    checking_now: bool
+    key_paused: bool
+    can_sync_now: bool
+    asked_at: datetime | None
+    asked_run: SyncRun | None
     counts: Counts
     strip: Strip | None
     runs: tuple[RunRow, ...]
+
+    @property
+    def why(self) -> str:
+        """The reason behind the word, "" when the word says it all."""
+        return ": ".join(part for part in (self.status.reason, self.cause) if part)
+
+    @property
+    def runs_text(self) -> str:
+        return last_runs_text(len(self.runs))
 
     @property
     def is_loaded(self) -> bool:
@@ -77,6 +103,7 @@ class Known:
     counts: dict[int, Counts]
     running: frozenset[int]
     runs: dict[int, list[SyncRun]]
+    errors: dict[int, str]
     budgets: dict[int, BudgetState]
     beat: Beat
 
@@ -94,17 +121,28 @@ def event_statuses(
     """The states of `events` (from `with_state`), in their order. The number of queries does not depend on theirs."""
     ids = [event.pk for event in events]
     credentials = {event.race.credential_id: event.race.credential for event in events}
+    recent = latest_runs(ids) if runs else {}
     known = Known(
         counts=participant_counts(ids),
         running=frozenset(
             # A run whose lease ended belongs to a dead worker: it is not running, whatever the row says.
             SyncRun.objects.filter(event_id__in=ids, lease_until__gt=now).values_list("event_id", flat=True)
         ),
-        runs=latest_runs(ids) if runs else {},
+        runs=recent,
+        errors=_errors(events, recent),
         budgets=budget_states(list(credentials.values())),
         beat=beat,
     )
     return tuple(_status(event, known, now=now, policy=policy) for event in events)
+
+
+def _errors(events: Sequence[Event], recent: dict[int, list[SyncRun]]) -> dict[int, str]:
+    """What the last failed run of each failing event said; `recent` when those runs were read anyway."""
+    failing = [event.pk for event in events if (row := getattr(event, "sync", None)) is not None and row.failures]
+    found = recent or (latest_runs(failing, limit=RUNS_WITH_ERROR) if failing else {})
+    return {
+        pk: next((short_error(run.error_text) for run in found.get(pk, []) if run.error_text), "") for pk in failing
+    }
 
 
 def participant_counts(event_ids: Sequence[int]) -> dict[int, Counts]:
@@ -127,12 +165,14 @@ def _status(event: Event, known: Known, *, now: datetime, policy: Policy) -> Eve
     row: EventSync | None = getattr(event, "sync", None)
     zone = zone_of(event.race.timezone)
     window = window_of(event)
-    over = window is not None and now > finished_after(window, policy=policy)
+    ended = finished_after(window, policy=policy) if window is not None else None
+    over = ended is not None and now > ended
     status = _word(event, row, running=event.pk in known.running, over=over, now=now, policy=policy)
     kind = KIND_OF_WORD[status.word]
     recent = known.runs.get(event.pk, [])
     tier = Tier(row.tier) if row and row.tier and not over else None
     due_at = row.due_at if row else None
+    budget = known.budgets.get(event.race.credential_id)
     return EventStatus(
         pk=event.pk,
         race_pk=event.race_id,
@@ -145,19 +185,27 @@ def _status(event: Event, known: Known, *, now: datetime, policy: Policy) -> Eve
         status=status,
         kind=kind,
         icon=ICONS[kind],
-        cause=_cause(status, row, recent, known, event, zone=zone, now=now),
+        cause=_cause(status, row, known, event, zone=zone, now=now),
         over=over,
+        off=bool(_off(event, over=over)),
         gone=event.gone_at is not None,
+        checks_ended=ended if over else None,
         checked_at=row.checked_at if row else None,
+        removals_checked_at=row.removals_checked_at if row else None,
         due_at=due_at,
         as_of=moment(row.checked_at if row else None, zone=zone, now=now),
         withdrawals_as_of=moment(row.removals_checked_at if row else None, zone=zone, now=now),
         changed=moment(row.changed_at if row else None, zone=zone, now=now),
         due=moment(due_at, zone=zone, now=now),
         due_now=due_at is not None and due_at <= now,
+        checking_now=due_at is not None and due_at <= now <= due_at + BEGINS_WITHIN,
+        key_paused=budget is not None and budget.paused_until is not None,
+        can_sync_now=not (event.gone_at or why_no_sync(event.race)),
+        asked_at=row.due_at if row and row.due_trigger == Trigger.MANUAL else None,
+        asked_run=_asked_run(recent, now=now),
         counts=known.counts.get(event.pk, Counts()),
         strip=strip(recent, zone=zone, now=now),
-        runs=tuple(run_row(run, zone=zone, now=now) for run in recent[:TABLE_RUNS]),
+        runs=tuple(run_row(run, zone=zone, now=now) for run in recent[:SHOWN_RUNS]),
     )
 
 
@@ -171,11 +219,18 @@ def _word(event: Event, row: EventSync | None, *, running: bool, over: bool, now
         failures=row.failures if row else 0,
         blocked_reason=_blocked(event, row, over=over),
         over=over,
+        off_reason=_off(event, over=over),
     )
     status = status_of(state, now=now, policy=policy)
-    if row is None and status.word is Word.NOT_SCHEDULED:
+    if row is None and status == Status(word=Word.NOT_SCHEDULED):
         return Status(word=status.word, reason=NOT_IN_SCHEDULE)
     return status
+
+
+def _off(event: Event, *, over: bool) -> str:
+    """What is switched off on purpose. Of an event that is over nothing is to be synced any more."""
+    off = None if over or event.gone_at or event.race.gone_at else switched_off(event.race)
+    return off.text if off else ""
 
 
 def _blocked(event: Event, row: EventSync | None, *, over: bool) -> str:
@@ -186,24 +241,26 @@ def _blocked(event: Event, row: EventSync | None, *, over: bool) -> str:
     return closed_reason(event) or blocked_reason(event.race.credential) or hold
 
 
-def _cause(
-    status: Status,
-    row: EventSync | None,
-    recent: Sequence[SyncRun],
-    known: Known,
-    event: Event,
-    *,
-    zone: ZoneInfo,
-    now: datetime,
-) -> str:
-    if not status.is_bad or status.word is Word.NEEDS_ACTION or row is None:
+def _asked_run(recent: Sequence[SyncRun], *, now: datetime) -> SyncRun | None:
+    asked = (run for run in recent if run.trigger == Trigger.MANUAL and run.finished_at is not None)
+    newest = next(asked, None)
+    return newest if newest and newest.finished_at and now - newest.finished_at < ASKED_SHOWN else None
+
+
+def _cause(status: Status, row: EventSync | None, known: Known, event: Event, *, zone: ZoneInfo, now: datetime) -> str:
+    """Why it is late, and what will make it late: a failed try, a key that may not call."""
+    if row is None or row.due_at is None or status.word in {Word.NEEDS_ACTION, Word.NOT_SCHEDULED}:
         return ""
-    error = next((run.error_text for run in recent if run.error_text), "")
+    budget = known.budgets.get(event.race.credential_id)
+    if not status.is_bad and not row.failures:
+        paused = budget.paused_until if budget else None
+        return paused_text(paused, zone=zone, now=now) if paused else ""
     return late_cause(
         failures=row.failures,
-        error=short_error(error),
+        error=known.errors.get(event.pk, "").rstrip("."),
+        is_running=event.pk in known.running,
         scheduler_silent=known.beat.is_silent,
-        budget=known.budgets.get(event.race.credential_id),
+        budget=budget,
         tier=Tier(row.tier) if row.tier else None,
         picked_at=row.picked_at,
         zone=zone,

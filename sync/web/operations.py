@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from django.db import connection
 from django.db.models import Count, Sum
 
 from partners.models import ApiUsage, CallBudget, Credential
 from sync.models import Cycle, EventSync, Outcome, SyncRun
-from sync.web.runs import RunRow, run_row
+from sync.web.runs import RunRow, run_row, short_error
 from sync.web.scheduler import banner_text, last_beat
 from sync.web.times import Moment, moment
-from sync.web.words import ICONS, Kind
+from sync.web.words import ICONS, OUTCOMES, Kind
 
 CYCLES = 20
 FAILING_RUNS = 20
@@ -20,10 +21,14 @@ FAILING_RUNS = 20
 FAILING_WITHIN = timedelta(hours=24)
 KEYS = 100
 NEARLY_SPENT = 0.83
+# A key's events are judged by their last runs within this time.
+JUDGED_WITHIN = timedelta(hours=1)
+FAILED = [Outcome.FAILED, Outcome.REFUSED, Outcome.GONE, Outcome.LOST]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TierCount:
+    name: str
     due: int
     picked: int
     deferred: int
@@ -41,13 +46,35 @@ class CycleRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeyHealth:
+    """Of a key's events that ran within the last hour: how many they are, and how many's last run failed. `error`: what
+    the newest of these said."""
+
+    events: int = 0
+    failing: int = 0
+    error: str = ""
+
+    @property
+    def text(self) -> str:
+        """ "" while nothing fails."""
+        if not self.failing:
+            return ""
+        events = "1 event" if self.events == 1 else f"{self.events:,} events"
+        fail = "fails" if self.failing == 1 else "fail"
+        which = f"all of {events} fail" if self.failing == self.events > 1 else f"{self.failing:,} of {events} {fail}"
+        return f"{which}: {short_error(self.error)}" if self.error else which
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRow:
-    """A key: calls of the last hour against its limit, its lane, and how many events wait for it."""
+    """A key: calls of the last hour against its limit, its lane, and how many events wait for it. `failing`: in words
+    what fails; `detail`: what was found when it was verified, or why it is refused."""
 
     name: str
     status: str
     kind: Kind
     icon: str
+    failing: str
     detail: str
     calls: int
     limit: int
@@ -99,13 +126,16 @@ def _cycle(cycle: Cycle, *, now: datetime) -> CycleRow:
     took = f"{(cycle.finished_at - cycle.started_at).total_seconds():.2f} s" if cycle.finished_at else "not finished"
     tiers = tuple(
         TierCount(
+            name=name.upper(),
             due=getattr(cycle, f"{name}_due"),
             picked=getattr(cycle, f"{name}_picked"),
             deferred=getattr(cycle, f"{name}_deferred"),
         )
         for name in ("high", "medium", "low")
     )
-    outcomes = tuple((outcome.value, count) for outcome in Outcome if (count := getattr(cycle, outcome.value)))
+    outcomes = tuple(
+        (OUTCOMES[outcome.value][0].lower(), count) for outcome in Outcome if (count := getattr(cycle, outcome.value))
+    )
     return CycleRow(started=started, seconds=took, tiers=tiers, outcomes=outcomes, calls=cycle.calls)
 
 
@@ -120,6 +150,7 @@ def _keys(*, now: datetime) -> tuple[KeyRow, ...]:
     picked = EventSync.objects.filter(picked_at__isnull=False).values("credential_id").annotate(waiting=Count("*"))
     waiting = {row["credential_id"]: row["waiting"] for row in picked}
     budgets = CallBudget.objects.in_bulk()
+    health = _health(now=now)
     credentials = Credential.objects.select_related("partner").defer("api_secret", "api_key")
     rows = [
         _key(
@@ -128,6 +159,7 @@ def _keys(*, now: datetime) -> tuple[KeyRow, ...]:
             calls=usage[credential.pk]["made"] if credential.pk in usage else 0,
             throttled=usage[credential.pk]["slowed"] if credential.pk in usage else 0,
             waiting=waiting.get(credential.pk, 0),
+            health=health.get(credential.pk, KeyHealth()),
             now=now,
         )
         for credential in credentials
@@ -143,16 +175,18 @@ def _key(
     calls: int,
     throttled: int,
     waiting: int,
+    health: KeyHealth,
     now: datetime,
 ) -> KeyRow:
     limit = credential.hourly_limit
     paused = budget.paused_until if budget and budget.paused_until and budget.paused_until > now else None
-    kind = _key_kind(credential, paused=paused is not None, share=calls / limit)
+    kind = _key_kind(credential, paused=paused is not None, share=calls / limit, health=health)
     return KeyRow(
         name=str(credential),
-        status="partner off" if not credential.partner.is_active else credential.status,
+        status=_status_word(credential, paused=paused is not None, health=health),
         kind=kind,
         icon=ICONS[kind],
+        failing=health.text,
         detail=credential.status_detail,
         calls=calls,
         limit=limit,
@@ -165,12 +199,45 @@ def _key(
     )
 
 
-def _key_kind(credential: Credential, *, paused: bool, share: float) -> Kind:
+def _health(*, now: datetime) -> dict[int, KeyHealth]:
+    """By credential. Only what ran of late is read: the index of the latest runs bounds it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT sync.credential_id, count(*), count(*) FILTER (WHERE latest.outcome = ANY(%s)),
+                (array_agg(latest.error_text ORDER BY latest.started_at DESC)
+                    FILTER (WHERE latest.outcome = ANY(%s)))[1]
+            FROM (
+                SELECT DISTINCT ON (event_id) event_id, outcome, error_text, started_at FROM sync_syncrun
+                WHERE started_at > %s AND outcome <> '' ORDER BY event_id, started_at DESC
+            ) AS latest
+            JOIN sync_eventsync sync ON sync.event_id = latest.event_id
+            GROUP BY sync.credential_id
+            """,
+            [[str(outcome) for outcome in FAILED]] * 2 + [now - JUDGED_WITHIN],
+        )
+        rows = cursor.fetchall()
+    return {pk: KeyHealth(events=events, failing=failing, error=error or "") for pk, events, failing, error in rows}
+
+
+def _status_word(credential: Credential, *, paused: bool, health: KeyHealth) -> str:
+    if not credential.partner.is_active:
+        return "partner off"
+    if credential.status != Credential.Status.OK:
+        return credential.status
+    if paused:
+        return "throttled"
+    return "failing" if health.failing else "ok"
+
+
+def _key_kind(credential: Credential, *, paused: bool, share: float, health: KeyHealth) -> Kind:
     if credential.status == Credential.Status.REFUSED:
         return Kind.BAD
     if credential.status == Credential.Status.PAUSED or not credential.partner.is_active:
         return Kind.IDLE
-    if paused or share > NEARLY_SPENT or credential.status == Credential.Status.UNVERIFIED:
+    if health.failing and health.failing == health.events:
+        return Kind.BAD
+    if health.failing or paused or share > NEARLY_SPENT or credential.status == Credential.Status.UNVERIFIED:
         return Kind.WARN
     return Kind.GOOD
 
@@ -182,9 +249,8 @@ def _lane(budget: CallBudget | None, *, now: datetime) -> str:
 
 
 def _failing(*, now: datetime) -> tuple[FailingRun, ...]:
-    bad = [Outcome.FAILED, Outcome.REFUSED, Outcome.GONE, Outcome.LOST]
     runs = (
-        SyncRun.objects.filter(started_at__gt=now - FAILING_WITHIN, outcome__in=bad)
+        SyncRun.objects.filter(started_at__gt=now - FAILING_WITHIN, outcome__in=FAILED)
         .select_related("event__race")
         .defer("event__raw", "event__race__raw")
         .order_by("-started_at")[:FAILING_RUNS]

@@ -10,9 +10,11 @@ from django.db.models import F, Max, OuterRef, Q, QuerySet, Subquery
 
 from races.models import Event, Race
 from sync.core.tiers import zone_of
+from sync.web.asked import Asked, asked_note
 from sync.web.event_status import EventStatus, event_statuses, participant_counts, with_state
 from sync.web.race_sentence import Sentence, race_sentence
 from sync.web.scheduler import banner_text, last_beat
+from sync.web.switches import SwitchedOff, switched_off, why_no_sync
 from sync.web.times import day_text
 
 # A race of this morning is still of interest in the evening; and an edition may span a weekend.
@@ -23,7 +25,8 @@ EARLIER_EVENTS = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RaceHeader:
-    """`url` only when it is a web address: it comes from the provider and becomes a link."""
+    """`url` only when it is a web address: it comes from the provider and becomes a link. `off`: what is switched off
+    on purpose; `why_no_sync`: why "Sync now" is off, "" when it is not."""
 
     pk: int
     name: str
@@ -32,6 +35,8 @@ class RaceHeader:
     provider_race_id: int
     url: str
     zone_note: str
+    off: SwitchedOff | None
+    why_no_sync: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +53,7 @@ class RacePage:
 
     header: RaceHeader
     sentence: Sentence
+    asked: Asked | None
     events: tuple[EventStatus, ...]
     earlier: tuple[EarlierEvent, ...]
     earlier_left: int
@@ -55,7 +61,7 @@ class RacePage:
 
 
 def race_page(*, race: Race, now: datetime) -> RacePage:
-    """`race` with its partner."""
+    """`race` from `with_switches`."""
     zone = zone_of(race.timezone)
     beat = last_beat(now=now)
     current = current_events([race.pk], now=now)
@@ -66,6 +72,7 @@ def race_page(*, race: Race, now: datetime) -> RacePage:
     return RacePage(
         header=race_header(race, now=now),
         sentence=race_sentence(statuses, beat=beat, zone=zone, now=now),
+        asked=asked_note(statuses, zone=zone, now=now),
         events=statuses,
         earlier=_earlier(earlier[:EARLIER_EVENTS], zone=zone, now=now),
         earlier_left=left,
@@ -83,6 +90,15 @@ def race_header(race: Race, *, now: datetime) -> RaceHeader:
         provider_race_id=race.provider_race_id,
         url=race.url if race.url.startswith(("https://", "http://")) else "",
         zone_note=f"Times are {now.astimezone(zone):%Z} ({zone.key}).",
+        off=switched_off(race),
+        why_no_sync=why_no_sync(race),
+    )
+
+
+def with_switches(races: QuerySet[Race]) -> QuerySet[Race]:
+    """The races with what their header needs: partner and key, without any secret and the provider's raw text."""
+    return races.select_related("partner", "credential__partner").defer(
+        "raw", "credential__api_secret", "credential__api_key"
     )
 
 

@@ -10,9 +10,8 @@ from sync.models import SyncRun
 from sync.web.times import Moment, moment
 from sync.web.words import ICONS, OUTCOMES, TRIGGERS, Kind
 
-# One screen of a phone holds this many squares.
-STRIP_RUNS = 30
-TABLE_RUNS = 10
+# As many as one line of a phone shows; drawing and table show the same runs.
+SHOWN_RUNS = 20
 SQUARE_STEP = 11
 # A provider's error may be a page of HTML; a table shows its beginning.
 ERROR_CHARACTERS = 300
@@ -57,7 +56,7 @@ class Strip:
     summary: str
 
 
-def latest_runs(event_ids: Sequence[int], *, limit: int = STRIP_RUNS) -> dict[int, list[SyncRun]]:
+def latest_runs(event_ids: Sequence[int], *, limit: int = SHOWN_RUNS) -> dict[int, list[SyncRun]]:
     """The newest `limit` runs of each event, newest first: one query, one index range per event."""
     runs: dict[int, list[SyncRun]] = {pk: [] for pk in event_ids}
     found = SyncRun.objects.raw(
@@ -110,7 +109,7 @@ def strip(runs: Sequence[SyncRun], *, zone: tzinfo, now: datetime) -> Strip | No
         Square(x=place * SQUARE_STEP, kind=row.kind, is_quiet=row.word == "No change", title=_title(row))
         for place, row in enumerate(rows)
     )
-    return Strip(squares=squares, width=STRIP_RUNS * SQUARE_STEP, summary=_summary(rows))
+    return Strip(squares=squares, width=SHOWN_RUNS * SQUARE_STEP, summary=_summary(rows))
 
 
 def _title(row: RunRow) -> str:
@@ -121,9 +120,13 @@ def _title(row: RunRow) -> str:
 def _summary(rows: Iterable[RunRow]) -> str:
     words = [row.word for row in rows]
     counted = {word: words.count(word) for word in dict.fromkeys(reversed(words))}
-    return f"Last {len(words)} runs: " + ", ".join(
+    return f"{last_runs_text(len(words))}: " + ", ".join(
         f"{count}\u00a0×\u00a0{word[:1].lower()}{word[1:]}" for word, count in counted.items()
     )
+
+
+def last_runs_text(number: int) -> str:
+    return "The last run" if number == 1 else f"Last {number} runs"
 
 
 def _outcome(run: SyncRun) -> tuple[str, Kind]:

@@ -14,15 +14,17 @@ from partners.gate import database_now
 from races.access import visible_races
 from races.models import Event, Race
 from sync.services import sync_now as service
+from sync.services.event_schedule import RACE_OFF
 from sync.web import event_page as event_selector
 from sync.web import operations as operations_selector
 from sync.web import race_list as list_selector
 from sync.web import race_status
+from sync.web.asked import is_asked
 from sync.web.live import fragment, polled
 
 
 def _race(request: HttpRequest, pk: int) -> Race:
-    return get_object_or_404(visible_races(request.user).select_related("partner").defer("raw"), pk=pk)
+    return get_object_or_404(race_status.with_switches(visible_races(request.user)), pk=pk)
 
 
 def _event(request: HttpRequest, race_pk: int, pk: int) -> Event:
@@ -44,7 +46,9 @@ def race_list_live(request: HttpRequest) -> HttpResponse:
 
 def _race_list_context(request: HttpRequest) -> dict[str, object]:
     races = visible_races(request.user)
-    listed = list_selector.race_list(races=races, page_number=request.GET.get("page"), now=database_now())
+    listed = list_selector.race_list(
+        races=races, search=request.GET.get("q", ""), page_number=request.GET.get("page"), now=database_now()
+    )
     return {"listed": listed, "banner": listed.banner, "section": "races"}
 
 
@@ -75,7 +79,13 @@ def event_page(request: HttpRequest, race_pk: int, event_pk: int) -> HttpRespons
         runs_number=request.GET.get("runs"),
         now=database_now(),
     )
-    context = {"shown": shown, "head": shown.head, "banner": shown.head.banner, "section": "races"}
+    context = {
+        "shown": shown,
+        "list": shown.start_list,
+        "head": shown.head,
+        "banner": shown.head.banner,
+        "section": "races",
+    }
     return render(request, "races/event_page.html", context)
 
 
@@ -88,13 +98,17 @@ def event_live(request: HttpRequest, race_pk: int, event_pk: int) -> HttpRespons
 
 @require_POST
 def sync_now(request: HttpRequest, race_pk: int, event_pk: int | None = None) -> HttpResponse:
-    """Ask for a sync, of the whole race or of one event; back to the page that asked, which says what happens."""
+    """Ask for a sync, of the whole race or of one event; back to the page that asked. Its live part says that it is
+    being synced and what came back; a message says only what that part cannot know."""
     race = _race(request, race_pk)
     events = None if event_pk is None else [_event(request, race_pk, event_pk).pk]
     try:
-        messages.success(request, service.request(race=race, now=database_now(), event_ids=events))
+        answer = service.request(race=race, now=database_now(), event_ids=events)
     except service.NothingToSync as reason:
-        messages.warning(request, str(reason))
+        messages.warning(request, race_status.why_no_sync(race) if str(reason) == RACE_OFF else str(reason))
+    else:
+        if not is_asked(race_pk=race_pk, event_ids=events):
+            messages.success(request, answer)
     return redirect("race_page", race_pk) if event_pk is None else redirect("event_page", race_pk, event_pk)
 
 

@@ -42,16 +42,16 @@ KIND_OF_WORD: dict[Word, Kind] = {
     Word.FINISHED: Kind.IDLE,
 }
 
-# What a run's outcome means to a reader; "" is a run that still runs.
+# What a run's outcome is called, on every page; "" is a run that still runs.
 OUTCOMES: dict[str, tuple[str, Kind]] = {
     "": ("Running", Kind.BUSY),
     "ok": ("Updated", Kind.GOOD),
     "unchanged": ("No change", Kind.GOOD),
-    "throttled": ("Waited for the call limit", Kind.WARN),
+    "throttled": ("Throttled", Kind.WARN),
     "failed": ("Failed", Kind.BAD),
-    "refused": ("Refused by RunSignUp", Kind.BAD),
-    "gone": ("Gone from RunSignUp", Kind.BAD),
-    "lost": ("Interrupted", Kind.BAD),
+    "refused": ("Refused", Kind.BAD),
+    "gone": ("Gone", Kind.BAD),
+    "lost": ("Lost", Kind.BAD),
 }
 
 TRIGGERS: dict[str, str] = {
@@ -62,13 +62,17 @@ TRIGGERS: dict[str, str] = {
     "reconcile": "Full comparison",
 }
 
+# Why somebody is not in the list any more. A transfer names its event where that is known.
 REMOVED_REASONS: dict[str, str] = {
-    "removed": "removed in RunSignUp",
+    "removed": "removed by the race",
     "transferred": "moved to another event",
     "deferred": "deferred to a later edition",
-    "cleared": "cleared with the whole event",
-    "missing": "no longer in RunSignUp's list",
+    "cleared": "registration voided",
+    "missing": "no longer listed",
 }
+
+# How often a visit looks for withdrawals, as a part of all visits.
+EVERY_NTH: dict[int, str] = {1: "every check", 2: "every second check", 3: "every third check", 5: "every fifth check"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,3 +98,8 @@ def tier_view(tier: Tier | None, *, window: StartWindow | None, policy: Policy) 
     else:
         why = f"the start is more than {span_text(medium_lead)} away" if medium_lead else "the start is far away"
     return TierView(name=tier.value, why=f"{often}: {why}")
+
+
+def every_nth_text(number: int) -> str:
+    """ "every fifth check"."""
+    return EVERY_NTH.get(number, f"one check of {number}")

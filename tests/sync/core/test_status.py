@@ -32,12 +32,45 @@ FRESH = EventState(
         ({"blocked_reason": "the key is refused", "is_running": True}, Word.NEEDS_ACTION),
         ({"due_at": None, "tier": None}, Word.NOT_SCHEDULED),
         ({"due_at": None, "tier": None, "over": True}, Word.FINISHED),
-        ({"failures": 4, "checked_at": NOW - timedelta(minutes=9)}, Word.LATE),
+        ({"due_at": NOW - timedelta(seconds=61), "is_running": True}, Word.LATE),
+        ({"due_at": NOW - timedelta(seconds=61), "is_running": True, "checked_at": None}, Word.SYNCING),
+        ({"due_at": None, "tier": None, "over": True, "is_running": True}, Word.SYNCING),
+        ({"off_reason": "switched off", "blocked_reason": "the key is refused"}, Word.NOT_SCHEDULED),
         ({"tier": Tier.LOW, "due_at": NOW - timedelta(minutes=59)}, Word.QUEUED),
     ],
 )
 def test_each_state_has_one_word(changes, word):
     assert status_of(replace(FRESH, **changes), now=NOW, policy=DEFAULT_POLICY).word is word
+
+
+@pytest.mark.parametrize(
+    ("age", "word"),
+    [
+        (timedelta(seconds=60), Word.ON_TIME),
+        (timedelta(seconds=61), Word.LATE),
+        (timedelta(seconds=120), Word.LATE),
+        (timedelta(seconds=121), Word.OVERDUE),
+    ],
+)
+@pytest.mark.parametrize("is_running", [False, True])
+def test_while_tries_fail_the_age_of_the_list_decides_wherever_the_next_try_lies(age, word, is_running):
+    state = replace(FRESH, failures=1, checked_at=NOW - age, due_at=NOW + timedelta(minutes=4), is_running=is_running)
+
+    expected = Word.SYNCING if is_running and word is Word.ON_TIME else word
+    assert status_of(state, now=NOW, policy=DEFAULT_POLICY).word is expected
+
+
+@pytest.mark.parametrize(("failures", "word"), [(0, Word.ON_TIME), (1, Word.LATE), (2, Word.OVERDUE)])
+def test_a_list_that_was_never_loaded_is_late_with_the_first_try_that_fails(failures, word):
+    state = replace(FRESH, failures=failures, checked_at=None)
+
+    assert status_of(state, now=NOW, policy=DEFAULT_POLICY).word is word
+
+
+def test_an_old_list_without_failures_is_on_time_until_its_check_is_late():
+    state = replace(FRESH, checked_at=NOW - timedelta(minutes=3))
+
+    assert status_of(state, now=NOW, policy=DEFAULT_POLICY).word is Word.ON_TIME
 
 
 def test_the_word_comes_with_its_reason():

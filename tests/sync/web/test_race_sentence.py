@@ -54,7 +54,7 @@ def test_the_oldest_of_equally_urgent_lists_counts(sentence, scheduled, now):
 def test_a_check_that_is_due_this_moment_is_said(sentence, scheduled, now):
     scheduled(due_at=now)
 
-    assert sentence().text == "as of 05:59:20 EDT, the next check begins now."
+    assert sentence().text == "as of 05:59:20 EDT, checking now."
 
 
 def test_one_event_without_a_list_keeps_the_race_from_being_current(sentence, scheduled):
@@ -74,7 +74,7 @@ def test_many_late_events_are_counted_and_the_first_are_listed(sentence, schedul
     said = sentence()
 
     assert (said.word, said.kind) == ("Late", Kind.WARN)
-    assert said.text == "All 7 events; the list is as of 05:57:30 EDT."
+    assert said.text == "It waits for its turn in the schedule. All 7 events: the list is as of 05:57:30 EDT."
     assert len(said.details) == 5
     assert said.details[-1] == "And 3 more, see below."
 
@@ -83,20 +83,20 @@ def test_a_late_event_names_the_pause_that_the_provider_asked_for(sentence, race
     scheduled("5K", due_at=now - timedelta(minutes=9))
     CallBudget.objects.create(credential=race.credential, paused_until=database_now() + timedelta(minutes=5))
 
-    assert "RunSignUp asked the key to slow down, it is paused until" in sentence().details[0]
+    assert "RunSignUp asked the key to slow down, it is paused until" in sentence().text
 
 
 def test_a_late_event_names_a_key_whose_calls_are_used_up(sentence, race, scheduled, now):
     scheduled("5K", due_at=now - timedelta(minutes=9))
     CallBudget.objects.create(credential=race.credential, theoretical_arrival_at=database_now() + timedelta(minutes=5))
 
-    assert "the key has 0 of its 1,000 calls an hour free, too few for HIGH" in sentence().details[0]
+    assert "The key has 0 calls free of its 1,000 an hour, too few for HIGH." in sentence().text
 
 
 def test_a_late_event_that_its_lane_did_not_reach_says_so(sentence, scheduled, now):
     scheduled("5K", due_at=now - timedelta(minutes=9), picked_at=now - timedelta(minutes=8))
 
-    assert "handed to its key's lane at 05:52:00 EDT, which is busy with other races" in sentence().details[0]
+    assert "Handed to its key's lane at 05:52:00 EDT, which is busy with other races." in sentence().text
 
 
 def test_a_held_list_needs_a_person_and_is_still_dated(sentence, scheduled):
@@ -117,7 +117,10 @@ def test_events_that_are_over_need_nobody_when_the_race_is_switched_off(sentence
     race.sync_enabled = False
     race.save()
 
-    assert sentence().word == "Finished"
+    said = sentence()
+
+    assert said.word == "Checks finished"
+    assert "Sync now" not in said.text
 
 
 def test_while_the_scheduler_is_silent_no_list_is_called_up_to_date(sentence, scheduled, heartbeat, now):
@@ -139,4 +142,94 @@ def test_an_event_of_a_silent_scheduler_that_is_late_says_that_as_its_reason(sen
     heartbeat.beat_at = now - timedelta(minutes=31)
     heartbeat.save()
 
-    assert sentence().details == ("5K: was due 05:30:00 EDT, 30 min ago; the scheduler is silent.",)
+    said = sentence()
+
+    assert said.text.startswith("The scheduler is silent. 5K: ")
+    assert said.details == ("5K: was due 05:30:00 EDT, 30 min ago.",)
+
+
+def failing(scheduled, run_of, now, *, age: timedelta, failures: int = 2, name: str = "5K"):
+    event = scheduled(name, failures=failures, checked_at=now - age, due_at=now + timedelta(minutes=3))
+    run_of(event, outcome="failed", error_text="RunSignUp is unavailable (HTTP 503).")
+    return event
+
+
+def test_a_list_that_gets_old_while_tries_fail_is_late_with_the_reason_first(sentence, scheduled, run_of, now):
+    failing(scheduled, run_of, now, age=timedelta(seconds=61))
+
+    said = sentence()
+
+    assert (said.word, said.kind) == ("Late", Kind.WARN)
+    assert said.text == "RunSignUp is unavailable (HTTP 503). 5K: the list is as of 05:58:59 EDT."
+    assert said.details == ("5K: 2 tries in a row failed; next try 06:03:00 EDT.",)
+
+
+def test_after_two_periods_of_failures_it_is_overdue_also_while_a_try_is_running(sentence, scheduled, run_of, now):
+    event = failing(scheduled, run_of, now, age=timedelta(seconds=121))
+    run_of(event, ago=timedelta(seconds=5), outcome="", finished_at=None, lease_until=now + timedelta(minutes=1))
+
+    said = sentence()
+
+    assert (said.word, said.kind) == ("Overdue", Kind.BAD)
+    assert said.text.startswith("RunSignUp is unavailable (HTTP 503). 5K: the list is as of")
+
+
+def test_a_failed_try_is_said_while_the_list_is_still_fresh(sentence, scheduled, run_of, now):
+    failing(scheduled, run_of, now, age=timedelta(seconds=50), failures=1)
+
+    said = sentence()
+
+    assert said.word == "Up to date"
+    assert said.details == ("The last try failed: RunSignUp is unavailable (HTTP 503).",)
+
+
+def test_different_reasons_stay_with_their_events(sentence, scheduled, run_of, now):
+    failing(scheduled, run_of, now, age=timedelta(minutes=9), name="10K")
+    failing(scheduled, run_of, now, age=timedelta(minutes=9), name="5K")
+    scheduled("Kids run", due_at=now - timedelta(minutes=2))
+
+    said = sentence()
+
+    assert said.text.startswith("RunSignUp is unavailable (HTTP 503). All 3 events")
+    assert said.details[-1] == "Kids run: it waits for its turn in the schedule; was due 05:58:00 EDT, 2 min ago."
+
+
+def test_a_paused_key_is_said_before_anything_is_late(sentence, race, scheduled):
+    scheduled("5K")
+    scheduled("10K")
+    CallBudget.objects.create(credential=race.credential, paused_until=database_now() + timedelta(minutes=5))
+
+    said = sentence()
+
+    assert said.word == "Up to date"
+    assert len(said.details) == 1
+    assert said.details[0].startswith("RunSignUp asked the key to slow down, it is paused until")
+
+
+def test_withdrawals_that_are_older_than_the_list_are_dated_in_a_line_of_their_own(sentence, scheduled, now):
+    scheduled("5K", removals_checked_at=now - timedelta(seconds=111))
+    scheduled("10K", removals_checked_at=now - timedelta(seconds=40))
+
+    assert sentence().note == "Withdrawals as of 05:58:09 EDT, looked for at every fifth check."
+
+
+def test_withdrawals_as_old_as_the_list_need_no_line(sentence, scheduled, now):
+    scheduled("5K", removals_checked_at=now - timedelta(seconds=40))
+
+    assert sentence().note == ""
+
+
+def test_withdrawals_that_were_never_asked_for_are_said(sentence, scheduled):
+    scheduled("5K", removals_checked_at=None)
+
+    assert sentence().note == "Withdrawals not asked for yet, looked for at every fifth check."
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(15, "checking now"), (16, "the next check has waited since 05:59:44 EDT")],
+)
+def test_a_check_that_begins_with_the_next_cycle_does_not_read_like_a_delay(sentence, scheduled, now, seconds, words):
+    scheduled("5K", due_at=now - timedelta(seconds=seconds))
+
+    assert sentence().text == f"as of 05:59:20 EDT, {words}."

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
 from django.urls import reverse
 from django_q.models import OrmQ
 
+from partners.gate import database_now
+from partners.models import CallBudget
 from sync.models import EventSync
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("heartbeat")]
@@ -83,3 +87,77 @@ def test_nobody_without_a_login_can_ask(race, scheduled):
 
     assert Client().post(reverse("sync_now", args=[race.pk])).status_code == 302
     assert not EventSync.objects.filter(due_trigger="manual").exists()
+
+
+def live(client, race) -> str:
+    return client.get(reverse("race_live", args=[race.pk])).content.decode()
+
+
+def test_that_it_is_being_synced_is_said_by_the_live_part_and_not_for_ever(log_in, director, race, scheduled, now):
+    scheduled()
+    client = log_in(director)
+    page = client.post(reverse("sync_now", args=[race.pk]), follow=True).content.decode()
+
+    assert page.count("being synced now") == 1
+    assert 'class="messages"' not in page
+    assert "1 event is being synced now." in live(client, race)
+    EventSync.objects.update(due_trigger="scheduled", picked_at=None)
+    assert "being synced" not in live(client, race)
+
+
+def test_what_came_back_is_said_for_a_minute(log_in, director, race, scheduled, run_of, monkeypatch, now):
+    for name, counts in (("5K", {"added": 2, "changed": 1}), ("10K", {"added": 1, "removed": 2})):
+        run_of(scheduled(name), ago=timedelta(seconds=3), trigger="manual", outcome="ok", **counts)
+    client = log_in(director)
+
+    assert "Synced at 05:59:58 EDT: 3 new, 1 changed, 2 withdrawn." in live(client, race)
+
+    monkeypatch.setattr("sync.web.views.database_now", lambda: now + timedelta(seconds=80))
+    assert "Synced at" not in live(client, race)
+
+
+def test_a_sync_that_found_nothing_new_says_so(log_in, director, race, scheduled, run_of):
+    event = scheduled()
+    run_of(event, trigger="manual")
+    client = log_in(director)
+
+    page = client.get(reverse("event_live", args=[race.pk, event.pk])).content.decode()
+
+    assert "Synced at 05:59:21 EDT: no change." in page
+
+
+def test_a_sync_that_failed_says_why(log_in, director, race, scheduled, run_of):
+    event = scheduled()
+    run_of(event, trigger="manual", outcome="failed", error_text="RunSignUp is unavailable (HTTP 503).")
+    client = log_in(director)
+
+    assert "Sync now at 05:59:21 EDT brought nothing. Failed: RunSignUp is unavailable (HTTP 503)." in live(
+        client, race
+    )
+
+    run_of(scheduled("10K"), trigger="manual", outcome="ok", added=4)
+    assert "Synced 1 of 2 events at 05:59:21 EDT: 4 new. 5K failed: RunSignUp is unavailable (HTTP 503)." in live(
+        client, race
+    )
+
+
+def test_a_sync_that_must_wait_for_a_paused_key_says_so(log_in, director, race, scheduled, now):
+    scheduled(due_trigger="manual", due_at=now, picked_at=now)
+    CallBudget.objects.create(credential=race.credential, paused_until=database_now() + timedelta(minutes=5))
+
+    assert "Sync now: 1 event must wait. RunSignUp asked the key to slow down" in live(log_in(director), race)
+
+
+def test_a_sync_that_nobody_serves_is_not_called_running(log_in, director, race, scheduled, now):
+    asked_at = now - timedelta(minutes=2)
+    scheduled(due_trigger="manual", due_at=asked_at, picked_at=asked_at)
+
+    assert "Sync now, asked for at 05:58:00 EDT: 1 event not synced yet." in live(log_in(director), race)
+
+
+def test_a_second_click_within_seconds_is_answered(log_in, director, race, scheduled, now):
+    scheduled(checked_at=now - timedelta(seconds=2))
+
+    page = log_in(director).post(reverse("sync_now", args=[race.pk]), follow=True).content.decode()
+
+    assert "Checked a few seconds ago: nothing to do." in page
