@@ -1,7 +1,7 @@
 """Does the mirror equal the sandbox's truth? Each event is judged as of its own last complete fetch.
 
 A row may show any state that was true between the start of that fetch and its end. Somebody who withdrew after the
-last look for withdrawals may still be listed; who withdrew before it may not.
+last look for withdrawals may still be listed, as the last fetch before that saw him; who withdrew before it may not.
 """
 
 from __future__ import annotations
@@ -36,9 +36,10 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Fetches:
-    """Unix seconds: the last complete fetch, and the last look for withdrawals."""
+    """Unix seconds: the last complete fetch, the last look for withdrawals, and when each earlier fetch began."""
 
     list_begun: float
+    earlier: tuple[float, ...]
     withdrawals_begun: float
     ended: float
 
@@ -65,10 +66,17 @@ _COLUMNS = ("registration_id", "removed_at", *CONTENT)
 
 def _fetches(event: Event) -> _Fetches:
     row = event.sync
-    last = SyncRun.objects.filter(event=event, outcome__in=GOOD).order_by("-started_at").first()
-    ended = last.finished_at if last and last.finished_at else row.checked_at
+    runs = list(
+        SyncRun.objects.filter(event=event, outcome__in=GOOD)
+        .order_by("started_at")
+        .values_list("started_at", "finished_at")
+    )
+    ended = runs[-1][1] if runs and runs[-1][1] else row.checked_at
     return _Fetches(
-        list_begun=_seconds(row.checked_at), withdrawals_begun=_seconds(row.removals_checked_at), ended=_seconds(ended)
+        list_begun=_seconds(row.checked_at),
+        earlier=tuple(_seconds(started) for started, _ended in runs),
+        withdrawals_begun=_seconds(row.removals_checked_at),
+        ended=_seconds(ended),
     )
 
 
@@ -88,7 +96,7 @@ def _problem(row: Mapping[str, Any] | None, versions: list[dict[str, Any]], fetc
     if not active:
         if gone and _withdrew_before(versions, fetches.withdrawals_begun):
             return "withdrew but is still listed"
-        active = [version for version in versions if version["state"] != REMOVED][-1:]
+        active = _seen_before_leaving(versions, fetches)
     if not active:
         return "is listed but does not exist"
     return _worst_difference(row, active)
@@ -108,6 +116,14 @@ def _born_after(versions: list[dict[str, Any]], moment: float) -> bool:
 
 def _withdrew_before(versions: list[dict[str, Any]], moment: float) -> bool:
     return versions[-1]["state"] == REMOVED and versions[-1]["at"] < moment - SECOND
+
+
+def _seen_before_leaving(versions: list[dict[str, Any]], fetches: _Fetches) -> list[dict[str, Any]]:
+    """The active versions since the last fetch before the withdrawal: a later edit may never have been seen."""
+    left_at = versions[-1]["at"] if versions else 0.0
+    last_seen = max((begun for begun in fetches.earlier if begun <= left_at), default=0.0)
+    possible = _possible(versions, begun=last_seen, ended=left_at)
+    return [version for version in possible if version["state"] != REMOVED]
 
 
 def _worst_difference(row: Mapping[str, Any], active: list[dict[str, Any]]) -> str:

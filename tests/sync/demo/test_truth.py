@@ -59,3 +59,16 @@ def test_a_change_after_the_last_fetch_is_nobodys_fault_until_the_next(synced):
     assert mirror_compare(synced.world).differences == ()
     EventSync.objects.update(checked_at=database_now() + timedelta(seconds=30))
     assert len(mirror_compare(synced.world).differences) == 2
+
+
+def test_an_edit_just_before_a_withdrawal_need_not_have_been_seen(synced):
+    event = next(iter(synced.world.events.values()))
+    number = event.registrations[0].registration_id
+    synced.world.change("edit", registration_id=number, user={"last_name": "Quick"})
+    synced.world.change("withdraw", registration_id=number)
+    EventSync.objects.update(checked_at=database_now() + timedelta(seconds=30))
+    assert mirror_compare(synced.world).differences == ()
+    # An edit that a later fetch must have seen counts all the same.
+    Participant.objects.filter(registration_id=number).update(last_name="Wrong")
+    (difference,) = mirror_compare(synced.world).differences
+    assert "differs in last_name" in difference
