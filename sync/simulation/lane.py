@@ -1,0 +1,170 @@
+"""A lane under the virtual clock: sync.services.lanes and .visits without rows, threads and a provider.
+
+Generators stand for what takes time: each `yield` is a number of seconds that pass before it goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from partners.budget import free_calls, reserve, spend
+from sync.core.cadence import reconcile_due, removals_due
+from sync.core.pace import Pace, is_final
+from sync.core.policy import Policy, Tier
+from sync.core.slots import comes_along, next_due
+from sync.core.tiers import tier_at
+from sync.simulation.history import History, Sync
+from sync.simulation.schedule import Entry, KeyEntry, Schedule
+
+# The same as in sync.services.lanes, which cannot be imported here; a test holds them together.
+LANE_SECONDS = 40.0
+FIRST_CALL_PATIENCE = 3.0
+LATER_CALL_PATIENCE = 300.0
+LOOK_EVERY = 5.0
+
+URGENCY = {tier: rank for rank, tier in enumerate(Tier)}
+
+Passing = Generator[float, None, None]
+
+
+class Clock(Protocol):
+    now: datetime
+
+
+class Lane:
+    """Walks the picked races of one key, HIGH first, one call at a time."""
+
+    def __init__(
+        self, key: KeyEntry, *, schedule: Schedule, history: History, clock: Clock, policy: Policy, latency: float
+    ) -> None:
+        self.key = key
+        self.schedule = schedule
+        self.history = history
+        self.clock = clock
+        self.policy = policy
+        self.latency = latency
+        self.pace: Pace = schedule.pace(key, now=clock.now)
+        self.deadline = clock.now + timedelta(seconds=LANE_SECONDS)
+        self.visiting: list[int] = []
+        self.stopped = False
+
+    def run(self) -> Passing:
+        while not self.stopped and (work := self._next_work()):
+            yield from self._visit_race(*work)
+        # What it did not reach stays due and is first in the next cycle.
+        for entry in list(self.key.picked):
+            self.schedule.unpick(entry)
+
+    def _next_work(self) -> tuple[int, Tier] | None:
+        picked = [entry for entry in self.key.picked if entry.race_id not in self.visiting]
+        if not picked:
+            return None
+        first = min(picked, key=_urgency)
+        return first.race_id, first.tier or Tier.LOW
+
+    def _visit_race(self, race_id: int, tier: Tier) -> Passing:
+        self.stopped = self._must_stop(tier)
+        if self.stopped:
+            return
+        self.visiting.append(race_id)
+        yield from self._visit(race_id, tier)
+        self.visiting.remove(race_id)
+
+    def _must_stop(self, tier: Tier) -> bool:
+        if self.clock.now > self.deadline and not self.visiting:
+            return True
+        limit = self.key.key.limit
+        free = free_calls(rate=limit, arrival=self.key.arrival, now=self.clock.now.timestamp())
+        return free <= reserve(tier.value, rate=limit)
+
+    def _visit(self, race_id: int, tier: Tier) -> Passing:
+        started = self.clock.now
+        taken: list[Entry] = []
+        came_along: set[Entry] = set()
+        for entry in self.key.races[race_id]:
+            if entry.picked:
+                taken.append(entry)
+            elif self._comes_along(entry):
+                taken.append(entry)
+                came_along.add(entry)
+                self.schedule.pick(entry)
+        full = {entry for entry in taken if self._is_full(entry)}
+        for call in range(self._calls(taken, full=full, came_along=came_along)):
+            allowed = yield from self._gate(tier, begun=call > 0)
+            if not allowed:
+                # Waiting for budget is no failure: its events stay due.
+                self.stopped = True
+                for entry in taken:
+                    self.schedule.unpick(entry)
+                return
+            yield self.latency
+        for entry in taken:
+            self._close(entry, started=started, full=entry in full, came_along=entry in came_along)
+
+    def _comes_along(self, entry: Entry) -> bool:
+        if entry.tier is None or entry.due_at is None:
+            return False
+        return comes_along(due_at=entry.due_at, now=self.clock.now, tier=entry.tier, policy=self.policy)
+
+    def _is_full(self, entry: Entry) -> bool:
+        return reconcile_due(
+            window=entry.window, reconciled_at=entry.reconciled_at, now=self.clock.now, policy=self.policy
+        )
+
+    def _calls(self, taken: list[Entry], *, full: set[Entry], came_along: set[Entry]) -> int:
+        """One call for what is compared in full, one for what changed in the others, one for those who left."""
+        asks_for_removals = bool(full) or any(
+            removals_due(tier=entry.tier or Tier.LOW, visits=entry.visits, overloaded=self.pace.overloaded)
+            for entry in taken
+            if entry not in came_along
+        )
+        return bool(full) + (len(full) < len(taken)) + asks_for_removals
+
+    def _gate(self, tier: Tier, *, begun: bool) -> Generator[float, None, bool]:
+        """Debit one call, waiting for it as a lane does. False: there is none for this visit now."""
+        patience = LATER_CALL_PATIENCE if begun else FIRST_CALL_PATIENCE
+        until = self.clock.now + timedelta(seconds=patience)
+        while True:
+            if begun and tier is not Tier.HIGH:
+                yield from self._overtake()
+            now = self.clock.now.timestamp()
+            self.key.arrival, wait = spend(
+                rate=self.key.key.limit, arrival=self.key.arrival, now=now, purpose=tier.value
+            )
+            if not wait:
+                self.history.calls[self.key.key.key_id].append(now)
+                return True
+            if wait > (until - self.clock.now).total_seconds():
+                return False
+            yield min(wait, LOOK_EVERY)
+
+    def _overtake(self) -> Passing:
+        """Between two calls of a less urgent visit, what is HIGH goes first."""
+        while not self.stopped and (work := self._next_work()) and work[1] is Tier.HIGH:
+            yield from self._visit_race(*work)
+
+    def _close(self, entry: Entry, *, started: datetime, full: bool, came_along: bool) -> None:
+        now = self.clock.now
+        if entry.tier is not None:
+            self.history.syncs[entry.event_id].append(Sync(started, now, entry.tier))
+        if full:
+            entry.reconciled_at = started
+        entry.visits += not came_along
+        entry.picked = False
+        self.key.picked.discard(entry)
+        tier = tier_at(entry.window, now=now, policy=self.policy)
+        entry.due_at = next_due(
+            window=entry.window,
+            race_id=entry.race_id,
+            now=now,
+            policy=self.policy,
+            came_along=came_along,
+            stretched=self.pace.period(tier, is_final=is_final(entry.window, now=now)) if tier else None,
+        )
+        self.schedule.place(entry, now=now)
+
+
+def _urgency(entry: Entry) -> tuple[int, datetime | None, int]:
+    return URGENCY[entry.tier or Tier.LOW], entry.due_at, entry.event_id
