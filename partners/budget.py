@@ -6,6 +6,7 @@ the state in PostgreSQL, and under the virtual clock of tests.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,8 +20,9 @@ SHORTEST_PAUSE = 60.0
 LONGEST_PAUSE = 3600.0
 
 Purpose = Literal["HIGH", "MEDIUM", "LOW", "background"]
+Reserves = Mapping[Purpose, int]
 # Calls that must stay free for the more urgent: HIGH may take the last one.
-RESERVE: dict[Purpose, int] = {"HIGH": 0, "MEDIUM": 3, "LOW": 7, "background": 11}
+RESERVES: Reserves = {"HIGH": 0, "MEDIUM": 3, "LOW": 7, "background": 11}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,15 +54,17 @@ def free_calls(*, rate: int, arrival: float, now: float) -> int:
     return max(0, int((bucket.burst * bucket.interval - ahead) / bucket.interval + 1e-9))
 
 
-def reserve(purpose: Purpose, *, rate: int) -> int:
+def reserve(purpose: Purpose, *, rate: int, reserves: Reserves = RESERVES) -> int:
     """Calls that must remain free after this one; scaled down with the burst of a small key."""
-    return RESERVE[purpose] * Bucket.of(rate).burst // BURST
+    return reserves[purpose] * Bucket.of(rate).burst // BURST
 
 
-def spend(*, rate: int, arrival: float, now: float, purpose: Purpose) -> tuple[float, float]:
+def spend(
+    *, rate: int, arrival: float, now: float, purpose: Purpose, reserves: Reserves = RESERVES
+) -> tuple[float, float]:
     """(new arrival, 0.0) when a call may be made now, else (arrival unchanged, seconds until it may)."""
     bucket = Bucket.of(rate)
-    needed = reserve(purpose, rate=rate) + 1
+    needed = reserve(purpose, rate=rate, reserves=reserves) + 1
     start = max(arrival, now)
     wait = start + needed * bucket.interval - bucket.burst * bucket.interval - now
     if wait > 1e-9:

@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from partners import budget
-from partners.budget import Purpose
+from partners.budget import RESERVES, Purpose, Reserves
 from partners.models import ApiUsage, CallBudget, Credential
 from partners.runsignup.errors import Throttled
 
@@ -55,14 +55,16 @@ def database_now() -> datetime:
 
 
 @contextmanager
-def call(credential_id: int, *, purpose: Purpose, patience: float = 0.0) -> Iterator[None]:
+def call(
+    credential_id: int, *, purpose: Purpose, patience: float = 0.0, reserves: Reserves = RESERVES
+) -> Iterator[None]:
     """Spend one call and hold one of the key's two places while the body makes it.
 
     Waits up to `patience` seconds for it; raises NoBudget before the body when that is not enough. A `Throttled` that
     leaves the body slows the key down. Must not be used inside a transaction: the debit has to stand whatever happens
     to the caller's work.
     """
-    place = _debit_patiently(credential_id, purpose=purpose, patience=patience)
+    place = _debit_patiently(credential_id, purpose=purpose, patience=patience, reserves=reserves)
     try:
         yield
     except Throttled as error:
@@ -72,10 +74,10 @@ def call(credential_id: int, *, purpose: Purpose, patience: float = 0.0) -> Iter
         _give_back_place(credential_id, place)
 
 
-def _debit_patiently(credential_id: int, *, purpose: Purpose, patience: float) -> datetime:
+def _debit_patiently(credential_id: int, *, purpose: Purpose, patience: float, reserves: Reserves) -> datetime:
     while True:
         try:
-            return _debit(credential_id, purpose=purpose)
+            return _debit(credential_id, purpose=purpose, reserves=reserves)
         except NoBudget as refusal:
             if refusal.wait > patience:
                 raise
@@ -83,13 +85,13 @@ def _debit_patiently(credential_id: int, *, purpose: Purpose, patience: float) -
             time.sleep(refusal.wait)
 
 
-def _debit(credential_id: int, *, purpose: Purpose) -> datetime:
+def _debit(credential_id: int, *, purpose: Purpose, reserves: Reserves) -> datetime:
     """The end of the place that the call holds. Raises NoBudget; what was learned of the budget stays all the same."""
     # durable: a call inside a transaction would hold locks while the network is slow, and its debit could be undone.
     with transaction.atomic(durable=True):
         row = _locked(credential_id)
         now = database_now()
-        place = _place_or_refusal(row, purpose=purpose, now=now)
+        place = _place_or_refusal(row, purpose=purpose, reserves=reserves, now=now)
         row.save(
             update_fields=[
                 "theoretical_arrival_at",
@@ -106,7 +108,7 @@ def _debit(credential_id: int, *, purpose: Purpose) -> datetime:
     return place
 
 
-def _place_or_refusal(row: CallBudget, *, purpose: Purpose, now: datetime) -> datetime | NoBudget:
+def _place_or_refusal(row: CallBudget, *, purpose: Purpose, reserves: Reserves, now: datetime) -> datetime | NoBudget:
     limit = row.credential.hourly_limit
     rate = _recover(row, limit=limit, now=now)
     if paused := _paused_until(row, now):
@@ -118,7 +120,7 @@ def _place_or_refusal(row: CallBudget, *, purpose: Purpose, now: datetime) -> da
     if len(row.calls_in_flight) >= most:
         return NoBudget(f"{len(row.calls_in_flight)} calls of this key are running", wait=1.0)
     arrival = _arrival(row, now, rate=rate)
-    arrival, wait = budget.spend(rate=rate, arrival=arrival, now=now.timestamp(), purpose=purpose)
+    arrival, wait = budget.spend(rate=rate, arrival=arrival, now=now.timestamp(), purpose=purpose, reserves=reserves)
     row.theoretical_arrival_at = now + timedelta(seconds=arrival - now.timestamp())
     if wait:
         return NoBudget(f"the key's {limit} calls an hour are in use, {purpose} waits", wait=wait)

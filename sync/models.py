@@ -33,6 +33,33 @@ class Outcome(models.TextChoices):
     LOST = "lost"
 
 
+class Policy(models.Model):
+    """The scheduling policy: one row. What it means and which values can work: sync.core.policy."""
+
+    high_lead_minutes = models.PositiveIntegerField("HIGH begins, minutes before the start", default=240)
+    medium_lead_minutes = models.PositiveIntegerField("MEDIUM begins, minutes before the start", default=1440)
+    after_start_minutes = models.PositiveIntegerField("HIGH ends, minutes after the start", default=60)
+    high_period_seconds = models.PositiveIntegerField("HIGH is synced every, seconds", default=60)
+    medium_period_seconds = models.PositiveIntegerField("MEDIUM is synced every, seconds", default=300)
+    low_period_seconds = models.PositiveIntegerField("LOW is synced every, seconds", default=3600)
+    high_cap = models.PositiveIntegerField("HIGH events a cycle, at most", default=50)
+    medium_cap = models.PositiveIntegerField("MEDIUM events a cycle, at most", default=20)
+    low_cap = models.PositiveIntegerField("LOW events a cycle, at most", default=10)
+    cycle_seconds = models.PositiveIntegerField("A cycle every, seconds", default=10)
+    medium_needs_free = models.PositiveIntegerField("Calls that must be free for MEDIUM", default=4)
+    low_needs_free = models.PositiveIntegerField("Calls that must be free for LOW", default=8)
+    background_needs_free = models.PositiveIntegerField(
+        "Calls that must be free for discovery, backfill and comparison", default=12
+    )
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(pk=1), name="policy_one_row")]
+        verbose_name_plural = "policy"
+
+    def __str__(self) -> str:
+        return "Scheduling policy"
+
+
 class EventSync(models.Model):
     """When an event is due, how far its mirror is, and whether a cycle has picked it."""
 

@@ -8,16 +8,18 @@ from partners.gate import database_now
 from sync.services import cycles, lanes
 from sync.services.discovery import discoveries_start, discovery_run
 from sync.services.key_releases import key_release
+from sync.services.policies import policy_now
 
 
 def cycle(intended: str | None = None) -> None:
     """One cycle for the slot `intended` (ISO text, set by the schedule)."""
-    cycles.cycle_run(now=database_now(), slot=datetime.fromisoformat(intended) if intended else None)
+    slot = datetime.fromisoformat(intended) if intended else None
+    cycles.cycle_run(now=database_now(), slot=slot, policy=policy_now())
 
 
 def lane(credential_id: int) -> None:
     """The lane of one credential; does nothing when another one is at it."""
-    lanes.lane_run(credential_id=credential_id)
+    lanes.lane_run(credential_id=credential_id, policy=policy_now())
 
 
 def discoveries() -> None:
@@ -30,6 +32,7 @@ def discovery(credential_id: int, asked_at: str | None = None) -> None:
     discovery_run(
         credential_id=credential_id,
         now=database_now(),
+        policy=policy_now(),
         asked_at=datetime.fromisoformat(asked_at) if asked_at else None,
     )
 

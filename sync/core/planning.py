@@ -117,7 +117,9 @@ def _decide(
     if picked >= cap:
         return decided(Verdict.DEFER, f"this cycle already took {cap} {tier} events", cap=cap)
     races = races_of_key[candidate.credential_id]
-    if candidate.race_id not in races and key.free - len(races) <= reserve(tier.value, rate=key.limit):
+    if candidate.race_id not in races and key.free - len(races) <= reserve(
+        tier.value, rate=key.limit, reserves=policy.reserves
+    ):
         left = key.free - len(races)
         return decided(
             Verdict.DEFER, f"the key has {max(0, left)} of {key.limit} calls free, too few for {tier}", free=left

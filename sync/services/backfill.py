@@ -23,6 +23,7 @@ from partners.models import Credential, TimingPartner
 from partners.runsignup.client import RunSignUpClient
 from partners.runsignup.errors import Gone, ProviderError, Refused, Throttled, Transient
 from races.models import Event, Race
+from sync.core.policy import DEFAULT_POLICY, Policy
 from sync.models import Backfill, BackfillStep, Outcome, SyncRun
 from sync.services.backfill_step import StepState, runs_close, step_open, step_run
 from sync.services.cycles import blocked_reason
@@ -147,8 +148,11 @@ def _claim_in_turn() -> None:
 class BackfillRunner:
     """Works off the steps of a claimed backfill. `stop` may be set from any thread, for example on Ctrl-C."""
 
-    def __init__(self, backfill: Backfill, *, tell: Callable[[Progress], None]) -> None:
+    def __init__(
+        self, backfill: Backfill, *, tell: Callable[[Progress], None], policy: Policy = DEFAULT_POLICY
+    ) -> None:
         self.backfill = backfill
+        self.policy = policy
         self.tell = tell
         self.stop = threading.Event()
         self._lock = threading.Lock()
@@ -290,7 +294,7 @@ class BackfillRunner:
                 if self.stop.is_set():
                     raise Stopped
                 try:
-                    stack.enter_context(gate.call(credential_id, purpose="background"))
+                    stack.enter_context(gate.call(credential_id, purpose="background", reserves=self.policy.reserves))
                     break
                 except NoBudget as refusal:
                     # Outside of a transaction: threads that held each other's runs could wait for each other for ever.

@@ -133,17 +133,21 @@ def blocked_reason(credential: Credential) -> str:
 
 
 def _candidates(keys: dict[int, KeyState], *, now: datetime, policy: Policy) -> list[Candidate]:
-    return [candidate for tier in Tier for candidate in _candidates_of(tier, keys, now=now, most=policy.rule(tier).cap)]
+    return [candidate for tier in Tier for candidate in _candidates_of(tier, keys, now=now, policy=policy)]
 
 
-def _candidates_of(tier: Tier, keys: dict[int, KeyState], *, now: datetime, most: int) -> list[Candidate]:
+def _candidates_of(tier: Tier, keys: dict[int, KeyState], *, now: datetime, policy: Policy) -> list[Candidate]:
     """The most overdue events of a tier whose key can be used for it: one bounded query on one index.
 
     A few more when a key in overload fills the window: what it has no calls for must not hide the events of the others.
     """
-    room = {pk: key.free - reserve(tier.value, rate=key.limit) for pk, key in keys.items() if not key.blocked_reason}
+    room = {
+        pk: key.free - reserve(tier.value, rate=key.limit, reserves=policy.reserves)
+        for pk, key in keys.items()
+        if not key.blocked_reason
+    }
     usable = {pk for pk, calls in room.items() if calls > 0}
-    window = most * CANDIDATES_PER_PLACE
+    window = policy.rule(tier).cap * CANDIDATES_PER_PLACE
     found: dict[int, Candidate] = {}
     for _ in range(LOOKS_PER_TIER):
         rows = _most_overdue(tier, usable, now=now, window=window)

@@ -91,7 +91,7 @@ def discovery_run(
     transport = providers.make_transport(credential)
     client = RunSignUpClient(
         transport=transport,
-        gate=partial(gate.call, credential_id, purpose="background", patience=CALL_PATIENCE),
+        gate=partial(gate.call, credential_id, purpose="background", patience=CALL_PATIENCE, reserves=policy.reserves),
     )
     try:
         for page in paging.all_races(client, start_date=(now - LOOK_BACK).date()):

@@ -12,6 +12,7 @@ from sync.core.policy import DEFAULT_POLICY, Policy
 from sync.core.slots import earlier_for_next_tier, entry_due
 from sync.core.tiers import StartWindow, Tier, finished_after, start_window, tier_at, tier_until
 from sync.models import EventSync, Trigger
+from sync.services.policies import policy_now
 
 RACE_OFF = "This race is switched off: nothing of it is synced. Switch it on in the admin."
 RACE_GONE = "RunSignUp says that this race does not exist any more. Its data is kept as it was."
@@ -41,14 +42,16 @@ def closed_reason(event: Event) -> str:
     return "" if event.race.sync_enabled else RACE_OFF
 
 
-def reschedule(*, events: Iterable[Event], now: datetime, policy: Policy = DEFAULT_POLICY) -> int:
+def reschedule(*, events: Iterable[Event], now: datetime, policy: Policy | None = None) -> int:
     """Create or update the schedule of `events` (each with its `race` loaded); returns how many rows were written.
+
+    `policy`: the one in force, unless the caller has read it already.
 
     A new event is due at once. A start that moved re-tiers at once. A race that is off or gone leaves the schedule with
     the reason; switched on again it is due at once.
     """
     with transaction.atomic():
-        return _reschedule(list(events), now=now, policy=policy)
+        return _reschedule(list(events), now=now, policy=policy or policy_now())
 
 
 def _reschedule(events: list[Event], *, now: datetime, policy: Policy) -> int:

@@ -155,7 +155,7 @@ class _Lane:
             return "this process is about to stop"
         if time.monotonic() > self.deadline and not self.visiting:
             return "its time was over"
-        return _budget_reason(self.credential, tier)
+        return _budget_reason(self.credential, tier, policy=self.policy)
 
     def _open_and_run(self, race_id: int, tier: Tier) -> None:
         visit = visit_open(
@@ -238,7 +238,8 @@ class PatientGate:
             if self.begun and self.tier is not Tier.HIGH:
                 self.lane.overtake()
             try:
-                stack.enter_context(gate.call(self.lane.credential.pk, purpose=self.tier.value))
+                reserves = self.lane.policy.reserves
+                stack.enter_context(gate.call(self.lane.credential.pk, purpose=self.tier.value, reserves=reserves))
                 return
             except NoBudget as refusal:
                 if refusal.wait > until - time.monotonic() or stopping.requested():
@@ -257,12 +258,12 @@ def _unpick(rows: QuerySet[EventSync]) -> None:
         events_unpick(rows)
 
 
-def _budget_reason(credential: Credential, tier: Tier) -> str:
+def _budget_reason(credential: Credential, tier: Tier, *, policy: Policy) -> str:
     """Why no visit of this tier may begin now; asked first, so that a visit without budget leaves no run behind."""
     state = gate.budget_states([credential])[credential.pk]
     if state.paused_until:
         return f"the key is paused until {state.paused_until:%H:%M:%S} UTC"
-    if state.free <= reserve(tier.value, rate=state.rate):
+    if state.free <= reserve(tier.value, rate=state.rate, reserves=policy.reserves):
         return f"the key has {state.free} calls free, too few for {tier.value}"
     return ""
 

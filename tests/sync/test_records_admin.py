@@ -56,7 +56,7 @@ def everything():
 def test_every_page_of_the_admin_opens_and_nothing_on_it_is_inline(staff, everything):
     opened = 0
     for model, model_admin in admin.site._registry.items():
-        pages = [staff.get(listing(model))]
+        pages = [staff.get(listing(model), follow=True)]
         row = model._default_manager.first()
         if row is not None:
             change = f"admin:{model._meta.app_label}_{model._meta.model_name}_change"

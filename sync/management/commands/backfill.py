@@ -27,6 +27,7 @@ from sync.services.backfill import (
     waiting_races,
 )
 from sync.services.leases import Fenced
+from sync.services.policies import policy_now
 from sync.services.provider_ids import NotFound, partner_by_slug, race_by_id
 
 INTERRUPTED = 130
@@ -113,7 +114,7 @@ def backfill_show(
     `on_start` gets the runner before it runs, for whoever wants to stop it.
     """
     if not console.is_terminal:
-        runner = BackfillRunner(backfill, tell=PlainLines(console).show)
+        runner = BackfillRunner(backfill, tell=PlainLines(console).show, policy=policy_now())
         on_start(runner)
         return runner.run()
     bar = Bar(
@@ -134,7 +135,7 @@ def backfill_show(
             if at.note:
                 bar.print(at.note, markup=False)
 
-        runner = BackfillRunner(backfill, tell=show)
+        runner = BackfillRunner(backfill, tell=show, policy=policy_now())
         on_start(runner)
         return runner.run()
 

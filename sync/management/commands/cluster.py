@@ -15,6 +15,7 @@ from django.utils import timezone
 from sync import queues
 from sync.cluster import queue_process_run
 from sync.processes import MANAGE, ProcessGroup
+from sync.services.policies import policy_now
 from sync.services.schedules import schedules_ensure
 
 
@@ -35,7 +36,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         # Django runs these checks at `migrate` only; a cluster that cannot decrypt its keys must not start.
         self.check(tags=[Tags.database], databases=["default"])
-        schedules_ensure(now=timezone.now())
+        schedules_ensure(now=timezone.now(), cycle=policy_now().cycle)
         if options["queue"]:
             try:
                 sys.exit(queue_process_run(options["queue"]))

@@ -15,6 +15,7 @@ from sync.management.terminal import console_on
 from sync.models import Outcome
 from sync.services.cycles import CycleReport, cycle_run
 from sync.services.lanes import lane_run
+from sync.services.policies import policy_now
 
 GOOD = {Outcome.OK.value, Outcome.UNCHANGED.value}
 
@@ -28,14 +29,15 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         console = console_on(self.stdout)
-        report = cycle_run(now=database_now(), call_lanes=False)
+        policy = policy_now()
+        report = cycle_run(now=database_now(), call_lanes=False, policy=policy)
         if report is None:
             raise CommandError("Another cycle is running this very moment. Try again.", returncode=1)
         for line in _lines(report):
             console.print(line, markup=False)
         failed = 0
         for credential in Credential.objects.filter(pk__in=report.credentials).select_related("partner"):
-            lane = lane_run(credential_id=credential.pk)
+            lane = lane_run(credential_id=credential.pk, policy=policy)
             if lane is None:
                 console.print(f"{credential}: a lane of the cluster is at it.", markup=False)
                 continue

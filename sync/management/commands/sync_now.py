@@ -11,6 +11,7 @@ from partners.gate import database_now
 from sync.management.terminal import console_on, working
 from sync.models import Outcome, SyncRun
 from sync.services import sync_now
+from sync.services.policies import policy_now
 from sync.services.provider_ids import NotFound, race_or_event_by_id
 
 GOOD = {Outcome.OK.value, Outcome.UNCHANGED.value}
@@ -34,7 +35,9 @@ class Command(BaseCommand):
             raise CommandError(str(problem), returncode=2) from None
         try:
             with working(console, f"Syncing {race.name} …"):
-                report = sync_now.run(race=race, now=database_now(), event_ids=[event.pk] if event else None)
+                report = sync_now.run(
+                    race=race, now=database_now(), event_ids=[event.pk] if event else None, policy=policy_now()
+                )
         except sync_now.NothingToSync as reason:
             raise CommandError(str(reason), returncode=1) from None
         if report.lane is None:

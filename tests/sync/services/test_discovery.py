@@ -100,11 +100,17 @@ def test_a_second_discovery_of_the_same_answer_changes_nothing(credential):
 
 def test_a_start_that_moved_changes_the_tier_at_once(world, credential):
     discover(credential)
-    event = Event.objects.filter(sync__tier="LOW", start_is_placeholder=False).first()
-    soon = (timezone.now() + timedelta(hours=2)).astimezone(ZoneInfo(event.race.timezone))
-    world.events[event.provider_event_id].start_time = f"{soon.month}/{soon.day}/{soon.year} {soon:%H:%M}"
-    report = discover(credential)
-    assert report.events_changed == 1
+    event = Event.objects.filter(sync__tier__isnull=False, race__timezone__gt="").first()
+
+    def starts_in(**offset):
+        start = (timezone.now() + timedelta(**offset)).astimezone(ZoneInfo(event.race.timezone))
+        world.events[event.provider_event_id].start_time = f"{start.month}/{start.day}/{start.year} {start:%H:%M}"
+
+    starts_in(days=9)
+    discover(credential)
+    assert EventSync.objects.get(event=event).tier == "LOW"
+    starts_in(hours=2)
+    assert discover(credential).events_changed == 1
     assert EventSync.objects.get(event=event).tier == "HIGH"
 
 
