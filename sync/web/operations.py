@@ -60,8 +60,7 @@ class KeyHealth:
         if not self.failing:
             return ""
         events = "1 event" if self.events == 1 else f"{self.events:,} events"
-        fail = "fails" if self.failing == 1 else "fail"
-        which = f"all of {events} fail" if self.failing == self.events > 1 else f"{self.failing:,} of {events} {fail}"
+        which = f"{self.failing:,} of {events} {'fails' if self.failing == 1 else 'fail'}"
         return f"{which}: {short_error(self.error)}" if self.error else which
 
 

@@ -70,7 +70,7 @@ def _switched_off(events: Sequence[EventStatus], *, zone: tzinfo, now: datetime)
     """On purpose, so nothing is wrong. The switches are the race's, its key's and its partner's: one reason for all."""
     off = [event for event in events if event.off]
     as_of = _stop(_capital(_as_of(off, zone=zone, now=now)))
-    return Sentence(word="Switched off", kind=Kind.IDLE, text=f"{_stop(off[0].status.reason)} {as_of}", is_off=True)
+    return Sentence(word="Not synced", kind=Kind.IDLE, text=f"{_stop(off[0].status.reason)} {as_of}", is_off=True)
 
 
 def _needs_action(
@@ -232,7 +232,7 @@ def _as_of(events: Sequence[EventStatus], *, zone: tzinfo, now: datetime) -> str
 
 def _of(some: Sequence[EventStatus], events: Sequence[EventStatus]) -> str:
     if len(some) == len(events):
-        return some[0].name if len(events) == 1 else f"All {len(events)} events"
+        return {1: some[0].name, 2: "Both events"}.get(len(events), f"All {len(events)} events")
     return f"{len(some)} of {len(events)} events"
 
 

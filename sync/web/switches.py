@@ -26,19 +26,19 @@ def switched_off(race: Race) -> SwitchedOff | None:
     credential = race.credential
     if not credential.partner.is_active:
         return SwitchedOff(
-            text=f"{credential.partner} is switched off: nothing of its races is synced.",
+            text=f"{credential.partner} is switched off.",
             admin_url=reverse("admin:partners_timingpartner_change", args=[credential.partner_id]),
             admin_text="Switch the partner on in the admin",
         )
     if credential.status == Credential.Status.PAUSED:
         return SwitchedOff(
-            text="Its API key is paused: nothing of this race is synced.",
+            text="The API key of this race is paused.",
             admin_url=reverse("admin:partners_credential_changelist"),
             admin_text=f"Resume the key {credential.label} in the admin",
         )
     if not race.sync_enabled:
         return SwitchedOff(
-            text="This race is switched off: nothing of it is synced.",
+            text="This race is switched off.",
             admin_url=reverse("admin:races_race_change", args=[race.pk]),
             admin_text="Switch the race on in the admin",
         )

@@ -90,7 +90,7 @@ def open_page(browser, live_server, event):
 def test_a_page_shows_a_new_sync_without_being_loaded_again(open_page, event):
     page = open_page("race_page")
     page.evaluate("window.loadedOnce = true")
-    page.get_by_text("Last 10 runs").click()
+    page.get_by_text("Last 12 runs in detail").click()
     expect(page.locator(".counts dd").first).to_have_text("3")
 
     ParticipantFactory(event=event)
@@ -130,6 +130,49 @@ def test_a_phone_never_scrolls_sideways(open_page, name):
     assert page.evaluate("document.documentElement.scrollWidth") == 360
 
 
+@pytest.mark.parametrize("width", [360, 390, 640, 800, 1000, 1280])
+@pytest.mark.parametrize("name", ["race_page", "event_page", "operations"])
+def test_no_column_of_a_table_is_out_of_sight(open_page, event, name, width):
+    for number in range(2):
+        EventFactory(race=event.race, name=f"More {number}", starts_at=event.starts_at)
+    page = open_page(name, viewport={"width": width, "height": 900})
+    page.eval_on_selector_all("details", "all => all.forEach(box => box.open = true)")
+
+    cut = page.eval_on_selector_all(
+        ".scroll", "all => all.filter(box => box.scrollWidth > box.clientWidth).map(box => box.id)"
+    )
+
+    assert page.locator(".scroll").count() >= 1
+    assert cut == []
+
+
+def test_a_row_on_a_phone_names_its_values(open_page):
+    page = open_page("event_page", viewport={"width": 390, "height": 800})
+
+    labels = page.eval_on_selector_all(
+        ".people tbody tr:first-child [data-label]",
+        "all => all.map(cell => getComputedStyle(cell, '::before').content)",
+    )
+    assert any("Bib" in label for label in labels)
+    assert any("Team" in label for label in labels)
+
+
+def test_the_answer_to_sync_now_is_announced(open_page, event):
+    page = open_page("race_page")
+    page.get_by_role("button", name="Sync now").click()
+    expect(page.locator(".asked")).to_have_text("1 event is being synced now.")
+
+    now = datetime.now(UTC)
+    SyncRun.objects.create(
+        event=event, visit=uuid.uuid4(), trigger="manual", started_at=now, finished_at=now, outcome="ok", added=3
+    )
+    EventSync.objects.update(due_trigger="scheduled", due_at=now + timedelta(minutes=1), picked_at=None)
+
+    expect(page.locator(".asked")).to_contain_text("3 new.", timeout=SOON)
+    expect(page.locator("[aria-live=polite]")).to_contain_text("3 new.")
+    assert page.messages == []
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_what_is_touched_is_large_enough(open_page, name):
     page = open_page(name, viewport={"width": 390, "height": 800})
@@ -167,7 +210,7 @@ def test_everything_works_without_javascript(open_page, event):
     expect(page.locator(".sentence")).to_contain_text("Up to date")
     assert page.locator("noscript").inner_html().count("refresh") == 1
     page.get_by_role("button", name="Sync now").click()
-    expect(page.locator(".messages")).to_contain_text("1 event is being synced now.")
+    expect(page.locator(".asked")).to_contain_text("1 event is being synced now.")
     page.get_by_role("link", name="5K").click()
     page.get_by_label("Name or bib").fill("nobody of that name")
     page.get_by_role("button", name="Search").click()

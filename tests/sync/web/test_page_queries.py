@@ -41,6 +41,17 @@ def test_the_race_list_asks_the_same_for_1_and_for_50_races(log_in, director, ra
     assert before <= 16
 
 
+def test_the_race_list_asks_the_same_when_1_or_50_events_fail(log_in, director, race, scheduled, run_of):
+    run_of(scheduled(failures=2), outcome="failed", error_text="no answer")
+    client = log_in(director)
+    before = queries_of(client, reverse("race_list"))
+
+    for number in range(49):
+        run_of(scheduled(f"Event {number}", failures=2), outcome="failed", error_text="no answer")
+
+    assert queries_of(client, reverse("race_list")) == before
+
+
 def test_the_race_page_asks_the_same_for_1_and_for_20_events(log_in, director, race, scheduled, run_of):
     run_of(scheduled())
     client = log_in(director)
@@ -70,6 +81,25 @@ def test_the_event_page_asks_the_same_for_1_and_for_50_people(log_in, director, 
 
     assert queries_of(client, url) == before
     assert before <= 15
+
+
+def test_the_event_page_asks_the_same_when_1_or_50_people_moved(log_in, director, race, scheduled, now):
+    event, other = scheduled("10K"), scheduled("5K")
+
+    def moved(number: int) -> None:
+        gone = {"removed_at": now, "removed_reason": "transferred", "successor_registration_id": number}
+        ParticipantFactory(event=event, **gone)
+        ParticipantFactory(event=other, registration_id=number)
+
+    moved(1)
+    client = log_in(director)
+    url = reverse("event_page", args=[race.pk, event.pk]) + "?q=ada"
+    before = queries_of(client, url)
+
+    for number in range(2, 51):
+        moved(number)
+
+    assert queries_of(client, url) == before
 
 
 def test_the_operations_page_asks_the_same_for_1_and_for_20_keys(log_in, staff, scheduled, run_of):

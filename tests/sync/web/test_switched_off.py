@@ -25,8 +25,9 @@ def switched_off_race(race, scheduled):
 def test_a_director_is_sent_to_the_timing_company(log_in, director, switched_off_race):
     page = text(log_in(director), switched_off_race)
 
-    assert '<strong class="word">Switched off:</strong> This race is switched off: nothing of it is synced.' in page
-    assert "The list is as of 05:59:20 EDT." in page
+    assert (
+        '<strong class="word">Not synced:</strong> This race is switched off. The list is as of 05:59:20 EDT.' in page
+    )
     assert "Ask your timing company to switch it on." in page
     assert "admin" not in page
 
@@ -49,7 +50,7 @@ def test_it_is_neutral_and_needs_nobody(log_in, director, switched_off_race):
 def test_sync_now_is_disabled_with_the_reason(log_in, director, switched_off_race):
     page = text(log_in(director), switched_off_race)
 
-    assert '<p class="why" id="why-no-sync">This race is switched off: nothing of it is synced.</p>' in page
+    assert '<p class="why" id="why-no-sync">This race is switched off.</p>' in page
     assert '<button type="submit" disabled aria-describedby="why-no-sync">Sync now</button>' in page
 
 
@@ -61,19 +62,19 @@ def test_the_button_says_it_in_the_same_words_when_it_was_pressed_on_an_old_page
 
     page = client.post(reverse("sync_now", args=[switched_off_race.pk]), follow=True).content.decode()
 
-    assert '<li data-kind="warn">This race is switched off: nothing of it is synced.</li>' in page
+    assert '<li data-kind="warn">This race is switched off.</li>' in page
 
 
 def test_a_paused_key_and_a_partner_that_is_off_are_on_purpose_too(log_in, director, staff, race, scheduled):
     scheduled()
     race.credential.status = "paused"
     race.credential.save()
-    assert "Its API key is paused: nothing of this race is synced." in text(log_in(director), race)
+    assert "The API key of this race is paused." in text(log_in(director), race)
     assert "Resume the key main in the admin" in text(log_in(staff), race)
 
     race.partner.is_active = False
     race.partner.save()
-    assert "is switched off: nothing of its races is synced." in text(log_in(director), race)
+    assert f"{race.partner} is switched off." in text(log_in(director), race)
     assert f"/admin/partners/timingpartner/{race.partner_id}/change/" in text(log_in(staff), race)
 
 
