@@ -1,0 +1,105 @@
+"""manage.py explain: why an event is or is not synced, and what would have to change."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from datetime import UTC, datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.core.management.base import BaseCommand, CommandError
+from rich.console import Console
+
+from partners.gate import database_now
+from races.models import Event
+from sync.core.explanation import Line, explanation, run_texts
+from sync.core.explanation_past import around_texts, past_explanation
+from sync.core.policy import DEFAULT_POLICY
+from sync.core.tiers import zone_of
+from sync.core.time_words import Clock
+from sync.management.terminal import console_on
+from sync.services.explain import event_facts, past_facts
+from sync.services.provider_ids import NotFound, race_or_event_by_id
+
+LABEL_WIDTH = 11
+
+
+class Command(BaseCommand):
+    help = (
+        "Say on one screen why an event is or is not synced: its tier and due time, what the planner decides now and "
+        "why, its key's calls and pace, the scheduler, the last runs, and what would have to change. Times are the "
+        "race's, UTC beside them. Nothing is changed. Exit code 0: explained; 2: no such event, or a wrong argument."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("event", metavar="EVENT", type=int, help="RunSignUp's number of the event")
+        parser.add_argument("--partner", metavar="SLUG", help="whose, when two partners have the same event")
+        parser.add_argument(
+            "--at",
+            metavar="TIME",
+            help="explain an earlier moment from what is recorded: HH:MM of today, or an ISO time such as "
+            "2026-06-06T02:50, both in the race's zone unless an offset is given",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        now = database_now()
+        event = _event(options["event"], options["partner"])
+        zone = zone_of(event.race.timezone)
+        clock = Clock(zone=zone, now=now, with_utc=True)
+        at = _moment(options["at"], zone=zone, now=now) if options["at"] is not None else None
+        console = console_on(self.stdout)
+        console.print(
+            f"{event.name} ({event.provider_event_id}) of {event.race.name} ({event.race.provider_race_id}), "
+            f"{event.race.partner} ({event.race.partner.slug})"
+        )
+        facts = event_facts(event=event, now=now)
+        if at is None:
+            _print(console, explanation(facts, clock=clock, policy=DEFAULT_POLICY))
+            _print_runs(console, "Last runs", run_texts(facts.runs, clock=clock))
+        else:
+            past = past_facts(event=event, at=at, now=now)
+            _print(console, past_explanation(facts, past, clock=clock, policy=DEFAULT_POLICY))
+            _print_runs(console, "Runs around it", around_texts(past, clock=clock))
+
+
+def _event(provider_id: int, slug: str | None) -> Event:
+    try:
+        race, event = race_or_event_by_id(provider_id, partner=slug)
+    except NotFound as problem:
+        raise CommandError(str(problem), returncode=2) from None
+    if event is None:
+        events = race.events.order_by("-starts_at")[:8]
+        known = ", ".join(f"{each.provider_event_id} {each.name}" for each in events) or "none yet"
+        raise CommandError(f"{provider_id} is a race: name one of its events ({known}).", returncode=2)
+    return event
+
+
+def _moment(text: str, *, zone: ZoneInfo, now: datetime) -> datetime:
+    """Aware UTC. A time that the clocks pass twice is the first of the two."""
+    try:
+        if len(text) == len("HH:MM") and ":" in text:
+            at = datetime.combine(now.astimezone(zone).date(), time.fromisoformat(text), zone)
+        else:
+            at = datetime.fromisoformat(text)
+    except ValueError:
+        raise CommandError(
+            f"--at {text!r} is not a time. Write 02:50, 2026-06-06T02:50 or 2026-06-06T06:50Z.", returncode=2
+        ) from None
+    at = (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
+    if at > now:
+        raise CommandError(
+            f"--at {text} lies ahead. Write the day too (2026-06-06T02:50), or ask manage.py forecast what comes.",
+            returncode=2,
+        )
+    return at
+
+
+def _print(console: Console, lines: tuple[Line, ...]) -> None:
+    for line in lines:
+        console.print(f"{line.label:<{LABEL_WIDTH}}{line.text}", markup=False)
+
+
+def _print_runs(console: Console, title: str, texts: tuple[str, ...]) -> None:
+    console.print(title if texts else f"{title}: none")
+    for text in texts:
+        console.print(f"  {text}", markup=False)
