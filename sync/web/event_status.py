@@ -11,17 +11,18 @@ from django.db.models import Count, Q, QuerySet
 
 from partners.gate import BudgetState, budget_states
 from races.models import Event, Participant
-from sync.core.policy import DEFAULT_POLICY, Policy, Tier
+from sync.core.policy import Policy, Tier
 from sync.core.status import EventState, Status, Word, status_of
 from sync.core.tiers import PLACEHOLDER_EARLIEST, PLACEHOLDER_LATEST, finished_after, zone_of
 from sync.models import EventSync, SyncRun, Trigger
 from sync.services.cycles import blocked_reason
 from sync.services.event_schedule import EVENT_GONE, RACE_GONE, RACE_OFF, closed_reason, window_of
+from sync.services.policies import policy_now
 from sync.web.lateness import late_cause, paused_text
 from sync.web.runs import SHOWN_RUNS, RunRow, Strip, last_runs_text, latest_runs, run_row, short_error, strip
 from sync.web.scheduler import Beat
 from sync.web.switches import switched_off, why_no_sync
-from sync.web.times import Moment, day_text, moment
+from sync.web.times import Moment, day_text, moment, span_text
 from sync.web.words import ICONS, KIND_OF_WORD, Kind, TierView, tier_view
 
 NOT_IN_SCHEDULE = "It is not in the schedule yet: the next discovery adds it."
@@ -45,8 +46,8 @@ class Counts:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventStatus:
     """One event at `now`. `start_text`: for a start without a time of day; `cause`: why it is late or will be; `off`:
-    switched off on purpose. `checks_ended`: when the automatic checks ended; `asked_at`: a "Sync now" that is not
-    served yet, `asked_run`: one that was served just now."""
+    switched off on purpose. `checks_ended`: when the automatic checks ended; `checks_last`: how long after a start they
+    go on. `asked_at`: a "Sync now" that is not served yet; `asked_run`: one that was served just now."""
 
     pk: int
     race_pk: int
@@ -64,6 +65,7 @@ class EventStatus:
     off: bool
     gone: bool
     checks_ended: datetime | None
+    checks_last: str
     checked_at: datetime | None
     removals_checked_at: datetime | None
     due_at: datetime | None
@@ -115,10 +117,9 @@ def with_state(events: QuerySet[Event]) -> QuerySet[Event]:
     )
 
 
-def event_statuses(
-    events: Sequence[Event], *, beat: Beat, now: datetime, runs: bool = True, policy: Policy = DEFAULT_POLICY
-) -> tuple[EventStatus, ...]:
+def event_statuses(events: Sequence[Event], *, beat: Beat, now: datetime, runs: bool = True) -> tuple[EventStatus, ...]:
     """The states of `events` (from `with_state`), in their order. The number of queries does not depend on theirs."""
+    policy = policy_now()
     ids = [event.pk for event in events]
     credentials = {event.race.credential_id: event.race.credential for event in events}
     recent = latest_runs(ids) if runs else {}
@@ -190,6 +191,7 @@ def _status(event: Event, known: Known, *, now: datetime, policy: Policy) -> Eve
         off=bool(_off(event, over=over)),
         gone=event.gone_at is not None,
         checks_ended=ended if over else None,
+        checks_last=span_text(policy.after_start),
         checked_at=row.checked_at if row else None,
         removals_checked_at=row.removals_checked_at if row else None,
         due_at=due_at,

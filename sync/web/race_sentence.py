@@ -130,12 +130,13 @@ def _closed(events: Sequence[EventStatus], *, zone: tzinfo, now: datetime) -> Se
     """People may still be running: what has ended is the checking, and only the automatic one."""
     if all(event.over for event in events):
         ended = max(event.checks_ended for event in events if event.checks_ended is not None)
+        after = events[0].checks_last
         as_of = _as_of(events, zone=zone, now=now)
         still_works = " “Sync now” still works." if any(event.can_sync_now for event in events) else ""
         return Sentence(
             word="Checks finished",
             kind=Kind.IDLE,
-            text=f"Automatic checks ended 1 h after the start, at {local_text(ended, zone=zone, now=now)}; {as_of}."
+            text=f"Automatic checks ended {after} after the start, at {local_text(ended, zone=zone, now=now)}; {as_of}."
             f"{still_works}",
         )
     reason = next((event.status.reason for event in events if event.status.reason), "")

@@ -10,7 +10,7 @@ from partners.gate import database_now
 from partners.models import CallBudget
 from races.models import Event
 from sync.core.tiers import zone_of
-from sync.models import EventSync
+from sync.models import EventSync, Policy
 from sync.web.event_status import event_statuses, with_state
 from sync.web.race_sentence import Sentence, race_sentence
 from sync.web.scheduler import last_beat
@@ -204,6 +204,17 @@ def test_a_paused_key_is_said_before_anything_is_late(sentence, race, scheduled)
     assert said.word == "Up to date"
     assert len(said.details) == 1
     assert said.details[0].startswith("RunSignUp asked the key to slow down, it is paused until")
+
+
+def test_the_policy_in_force_decides_what_is_late_and_when_checks_end(sentence, race, scheduled, now):
+    Policy.objects.update_or_create(pk=1, defaults={"high_period_seconds": 20, "after_start_minutes": 90})
+    event = scheduled("5K", due_at=now - timedelta(seconds=41))
+    assert sentence().word == "Overdue"
+
+    event.starts_at = now - timedelta(minutes=91)
+    event.save()
+    EventSync.objects.update(due_at=None, tier=None)
+    assert "Automatic checks ended 1 h 30 min after the start, at 05:59:00 EDT" in sentence().text
 
 
 def test_withdrawals_that_are_older_than_the_list_are_dated_in_a_line_of_their_own(sentence, scheduled, now):
