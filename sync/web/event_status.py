@@ -11,12 +11,14 @@ from django.db.models import Count, Q, QuerySet
 
 from partners.gate import BudgetState, budget_states
 from races.models import Event, Participant
+from sync.core.pace import Pace
 from sync.core.policy import Policy, Tier
 from sync.core.status import EventState, Status, Word, status_of
 from sync.core.tiers import PLACEHOLDER_EARLIEST, PLACEHOLDER_LATEST, finished_after, zone_of
 from sync.models import EventSync, SyncRun, Trigger
 from sync.services.cycles import blocked_reason
 from sync.services.event_schedule import EVENT_GONE, RACE_GONE, RACE_OFF, closed_reason, window_of
+from sync.services.key_pace import key_pace
 from sync.services.policies import policy_now
 from sync.web.lateness import late_cause, paused_text
 from sync.web.runs import SHOWN_RUNS, RunRow, Strip, last_runs_text, latest_runs, run_row, short_error, strip
@@ -107,6 +109,7 @@ class Known:
     runs: dict[int, list[SyncRun]]
     errors: dict[int, str]
     budgets: dict[int, BudgetState]
+    paces: dict[int, Pace]
     beat: Beat
 
 
@@ -123,6 +126,7 @@ def event_statuses(events: Sequence[Event], *, beat: Beat, now: datetime, runs: 
     ids = [event.pk for event in events]
     credentials = {event.race.credential_id: event.race.credential for event in events}
     recent = latest_runs(ids) if runs else {}
+    budgets = budget_states(list(credentials.values()))
     known = Known(
         counts=participant_counts(ids),
         running=frozenset(
@@ -131,7 +135,9 @@ def event_statuses(events: Sequence[Event], *, beat: Beat, now: datetime, runs: 
         ),
         runs=recent,
         errors=_errors(events, recent),
-        budgets=budget_states(list(credentials.values())),
+        budgets=budgets,
+        # The list of races names no periods, so it does not ask for each of its keys.
+        paces={pk: key_pace(pk, rate=budgets[pk].rate, now=now, policy=policy) for pk in credentials} if runs else {},
         beat=beat,
     )
     return tuple(_status(event, known, now=now, policy=policy) for event in events)
@@ -182,7 +188,7 @@ def _status(event: Event, known: Known, *, now: datetime, policy: Policy) -> Eve
         starts=None if event.start_is_placeholder else moment(event.starts_at, zone=zone, now=now, seconds=False),
         start_text=_start_text(event, zone=zone, now=now),
         start_problem=_start_problem(event),
-        tier=tier_view(tier, window=window, policy=policy),
+        tier=tier_view(tier, window=window, policy=policy, pace=known.paces.get(event.race.credential_id), now=now),
         status=status,
         kind=kind,
         icon=ICONS[kind],

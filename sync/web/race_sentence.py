@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
-from sync.core.cadence import REMOVALS_EVERY
 from sync.core.policy import Tier
 from sync.core.status import Word
 from sync.web.event_status import EventStatus
@@ -186,7 +185,7 @@ def _withdrawals(events: Sequence[EventStatus], *, zone: tzinfo, now: datetime) 
     if not older:
         return ""
     tier = older[0].tier
-    often = every_nth_text(REMOVALS_EVERY[Tier(tier.name)]) if tier else ""
+    often = every_nth_text(tier.removals_every) if tier else ""
     looked_for = f", looked for at {often}" if often else ""
     looks = [event.removals_checked_at for event in older if event.removals_checked_at is not None]
     if len(looks) < len(older):

@@ -80,10 +80,10 @@ def span_text(span: timedelta) -> str:
 
 
 def period_text(period: timedelta) -> str:
-    """ "every minute", "every 5 minutes", "every hour", "every 84 s"."""
+    """ "every minute", "every 5 minutes", "every hour", "every 84 s", "every 2 h 18 min"."""
     seconds = int(period.total_seconds())
     if seconds % 3600 == 0:
         return "every hour" if seconds == 3600 else f"every {seconds // 3600} hours"
     if seconds % 60 == 0:
         return "every minute" if seconds == 60 else f"every {seconds // 60} minutes"
-    return f"every {seconds} s"
+    return f"every {span_text(period)}" if seconds > 600 else f"every {seconds} s"

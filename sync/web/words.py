@@ -6,8 +6,11 @@ A kind is what the style sheet colours: good, busy, warn, bad, idle. The word an
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
+from sync.core.cadence import REMOVALS_EVERY, REMOVALS_EVERY_OVERLOADED
+from sync.core.pace import Pace, is_final
 from sync.core.policy import Policy, Tier
 from sync.core.status import Word
 from sync.core.tiers import StartWindow
@@ -72,21 +75,38 @@ REMOVED_REASONS: dict[str, str] = {
 }
 
 # How often a visit looks for withdrawals, as a part of all visits.
-EVERY_NTH: dict[int, str] = {1: "every check", 2: "every second check", 3: "every third check", 5: "every fifth check"}
+EVERY_NTH: dict[int, str] = {
+    1: "every check",
+    2: "every second check",
+    3: "every third check",
+    5: "every fifth check",
+    10: "every tenth check",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TierView:
-    """`name`: HIGH, MEDIUM, LOW; `why`: why the event is in it and what that means."""
+    """`name`: HIGH, MEDIUM, LOW; `why`: why the event is in it and what that means; `removals_every`: every n-th check
+    looks for withdrawals."""
 
     name: str
     why: str
+    removals_every: int
 
 
-def tier_view(tier: Tier | None, *, window: StartWindow | None, policy: Policy) -> TierView | None:
+def tier_view(
+    tier: Tier | None, *, window: StartWindow | None, policy: Policy, pace: Pace | None, now: datetime
+) -> TierView | None:
+    """`pace`: that of the event's key, where it was asked for."""
     if tier is None:
         return None
     often = f"Checked {period_text(policy.rule(tier).period)}"
+    every = REMOVALS_EVERY
+    if pace is not None and pace.overloaded:
+        every = REMOVALS_EVERY_OVERLOADED
+        period = pace.period(tier, is_final=is_final(window, now=now))
+        if period > policy.rule(tier).period:
+            often = f"Checked {period_text(period)}, as its key's races want more calls than it may make"
     lead = policy.rule(tier).lead
     medium_lead = policy.medium.lead
     if window is None:
@@ -97,7 +117,7 @@ def tier_view(tier: Tier | None, *, window: StartWindow | None, policy: Policy) 
         why = f"it starts within {span_text(lead)}"
     else:
         why = f"the start is more than {span_text(medium_lead)} away" if medium_lead else "the start is far away"
-    return TierView(name=tier.value, why=f"{often}: {why}")
+    return TierView(name=tier.value, why=f"{often}: {why}", removals_every=every[tier])
 
 
 def every_nth_text(number: int) -> str:

@@ -216,3 +216,14 @@ def test_a_run_of_a_dead_worker_is_not_shown_as_running(log_in, director, race, 
     page = race_text(log_in(director), race)
     assert "Syncing" in page
     assert "a check is running now" in page
+
+
+def test_an_event_of_an_overloaded_key_says_how_often_it_is_really_checked(log_in, director, race, scheduled):
+    race.credential.hourly_limit = 60
+    race.credential.save()
+    scheduled()
+
+    page = race_text(log_in(director), race)
+
+    assert "Checked every minute" not in page
+    assert "as its key&#x27;s races want more calls than it may make" in page

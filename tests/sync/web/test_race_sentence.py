@@ -244,3 +244,11 @@ def test_a_check_that_begins_with_the_next_cycle_does_not_read_like_a_delay(sent
     scheduled("5K", due_at=now - timedelta(seconds=seconds))
 
     assert sentence().text == f"as of 05:59:20 EDT, {words}."
+
+
+def test_a_key_with_more_races_than_calls_looks_for_withdrawals_less_often(sentence, race, scheduled, now):
+    race.credential.hourly_limit = 60
+    race.credential.save()
+    scheduled("5K")
+
+    assert sentence().note.endswith("looked for at every tenth check.")

@@ -74,7 +74,14 @@ def test_a_moment_carries_utc_for_machines():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(60, "every minute"), (84, "every 84 s"), (300, "every 5 minutes"), (3600, "every hour")]
+    ("seconds", "text"),
+    [
+        (60, "every minute"),
+        (84, "every 84 s"),
+        (300, "every 5 minutes"),
+        (3600, "every hour"),
+        (8290, "every 2 h 18 min"),
+    ],
 )
 def test_a_period_is_said_in_its_natural_unit(seconds, text):
     assert period_text(timedelta(seconds=seconds)) == text
