@@ -1,4 +1,4 @@
-"""`python -m bench`: backfill over HTTP, and the write path against the naive way and the fetch alone."""
+"""`python -m bench [backfill|planning]`: each measurement beside the naive way, in one run; without a word, all."""
 
 from __future__ import annotations
 
@@ -18,10 +18,16 @@ def main() -> None:
 
     django.setup()
     from bench.backfill import backfill_bench
+    from bench.planning import planning_bench
 
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}")
+    benches = {"backfill": backfill_bench, "planning": planning_bench}
+    wanted = sys.argv[1:] or list(benches)
+    if unknown := set(wanted) - set(benches):
+        sys.exit(f"There is no benchmark {', '.join(sorted(unknown))}. There are: {', '.join(benches)}.")
     try:
-        backfill_bench()
+        for name in wanted:
+            benches[name]()
     except KeyboardInterrupt:
         sys.exit(130)
 
