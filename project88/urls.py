@@ -17,6 +17,7 @@ urlpatterns = [
     path("races/<int:race_pk>/events/<int:event_pk>/sync-now/", views.sync_now, name="event_sync_now"),
     path("operations/", views.operations, name="operations"),
     path("operations/live/", views.operations_live, name="operations_live"),
+    path("partners/<slug:slug>/", views.partner_page, name="partner_page"),
     path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("favicon.ico", views.favicon, name="favicon"),

@@ -140,16 +140,16 @@ def _decided(facts: EventFacts, due_at: datetime, *, clock: Clock, policy: Polic
         cycle = span_words(policy.cycle)
         return Answer(why=f"{failed}It is due.", change=f"nothing: the next cycle takes it, within {cycle}.")
     if "free" in decision.facts:
-        wait = free_in(facts.key, decision.tier)
+        wait = free_in(facts.key, decision.tier, policy=policy)
         change = f"nothing: the key has a call for it in about {span_words(wait)}, if no more urgent race takes it."
         return Answer(why=f"{failed}{_capital(_stop(decision.reason))}", change=change)
     change = f"nothing: a later cycle takes it; one starts every {span_words(policy.cycle)}."
     return Answer(why=f"{failed}{_capital(_stop(decision.reason))}", change=change)
 
 
-def free_in(key: KeyFacts, tier: Tier) -> timedelta:
+def free_in(key: KeyFacts, tier: Tier, *, policy: Policy) -> timedelta:
     """How long until the key has one call free for this tier, when nobody else calls."""
-    missing = reserve(tier.value, rate=key.rate) + 1 - key.free
+    missing = reserve(tier.value, rate=key.rate, reserves=policy.reserves) + 1 - key.free
     return timedelta(seconds=max(1, missing) * Bucket.of(key.rate).interval)
 
 

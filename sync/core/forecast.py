@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from enum import StrEnum
 from itertools import groupby
 from operator import itemgetter
@@ -18,6 +18,7 @@ from sync.core.tiers import StartWindow, finished_after, tier_begins
 from sync.core.time_words import counted, span_words, weekday, zone_name
 
 HOUR = timedelta(hours=1)
+MOMENT = timedelta(microseconds=1)
 # Above this share of what a key can sustain it has little room for what nobody knows yet.
 NEARLY_FULL = 0.83
 LOWER_BOUND = "Events that are not known yet come on top: this is the least that will be wanted."
@@ -213,6 +214,19 @@ def _hours(intervals: list[Interval], begins: datetime, ends: datetime, zone: tz
             place += 1
         yield BusyHour(begins=first, ends=last, wanted=wanted / ((last - first) / HOUR))
         since += HOUR
+
+
+def worst_by_day(found: KeyForecast, *, zone: tzinfo) -> tuple[tuple[date, Interval], ...]:
+    """The zone's days, each with the interval that wants most in it."""
+    worst: dict[date, Interval] = {}
+    for interval in found.intervals:
+        day = interval.begins.astimezone(zone).date()
+        last = (interval.ends - MOMENT).astimezone(zone).date()
+        while day <= last:
+            if day not in worst or interval.wanted > worst[day].wanted:
+                worst[day] = interval
+            day += timedelta(days=1)
+    return tuple(sorted(worst.items()))
 
 
 def busiest_sentence(found: KeyForecast, *, zone: tzinfo, now: datetime) -> str:

@@ -14,11 +14,11 @@ from partners.gate import database_now
 from races.models import Event
 from sync.core.explanation import Line, explanation, run_texts
 from sync.core.explanation_past import around_texts, past_explanation
-from sync.core.policy import DEFAULT_POLICY
 from sync.core.tiers import zone_of
 from sync.core.time_words import Clock
 from sync.management.terminal import console_on
 from sync.services.explain import event_facts, past_facts
+from sync.services.policies import policy_now
 from sync.services.provider_ids import NotFound, race_or_event_by_id
 
 LABEL_WIDTH = 11
@@ -52,13 +52,14 @@ class Command(BaseCommand):
             f"{event.name} ({event.provider_event_id}) of {event.race.name} ({event.race.provider_race_id}), "
             f"{event.race.partner} ({event.race.partner.slug})"
         )
-        facts = event_facts(event=event, now=now)
+        policy = policy_now()
+        facts = event_facts(event=event, now=now, policy=policy)
         if at is None:
-            _print(console, explanation(facts, clock=clock, policy=DEFAULT_POLICY))
+            _print(console, explanation(facts, clock=clock, policy=policy))
             _print_runs(console, "Last runs", run_texts(facts.runs, clock=clock))
         else:
-            past = past_facts(event=event, at=at, now=now)
-            _print(console, past_explanation(facts, past, clock=clock, policy=DEFAULT_POLICY))
+            past = past_facts(event=event, at=at, now=now, policy=policy)
+            _print(console, past_explanation(facts, past, clock=clock, policy=policy))
             _print_runs(console, "Runs around it", around_texts(past, clock=clock))
 
 

@@ -16,6 +16,7 @@ from sync.core.policy import Tier
 from sync.core.time_words import counted
 from sync.management.terminal import console_on
 from sync.services.forecast import DAYS, KeyOutlook, outlooks
+from sync.services.policies import policy_now
 from sync.services.provider_ids import NotFound, partner_by_slug
 
 MOST_DAYS = 366
@@ -56,7 +57,7 @@ Exit code 0: done, whatever the colour; 2: a wrong argument.
         except NotFound as problem:
             raise CommandError(str(problem), returncode=2) from None
         now = database_now()
-        found = outlooks(now=now, partner=partner, days=options["days"])
+        found = outlooks(now=now, partner=partner, days=options["days"], policy=policy_now())
         if options["json"]:
             self.stdout.write(json.dumps(_document(found, now=now), indent=1))
         else:

@@ -18,6 +18,7 @@ from races.models import Event
 from sync.management.discovery_terminal import counted, discovery_show
 from sync.management.terminal import console_on, working
 from sync.services.forecast import outlook_of
+from sync.services.policies import policy_now
 
 
 class Command(BaseCommand):
@@ -109,7 +110,8 @@ def _say_what_next(console: Console, stored: Onboarded) -> None:
     coming = Event.objects.filter(race__partner=stored.partner, starts_at__gte=now)
     soon = coming.filter(starts_at__lt=now + timedelta(hours=24)).count()
     console.print(f"{counted(coming.count(), 'event')} of {stored.partner} to come, {soon} within 24 hours.")
-    console.print(f"This key's busiest hour: {outlook_of(stored.credential, now=now).busiest}")
+    outlook = outlook_of(stored.credential, now=now, policy=policy_now())
+    console.print(f"This key's busiest hour: {outlook.busiest}")
     console.print("Next:")
     console.print("  manage.py cluster  keeps them in sync, those that start soon most often")
     console.print(f"  manage.py backfill --partner {stored.partner.slug}  loads the earlier editions")
