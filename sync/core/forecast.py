@@ -5,7 +5,7 @@ A lower bound all the same: events that are announced later are not in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from enum import StrEnum
@@ -60,6 +60,10 @@ class Interval:
     @property
     def high_period(self) -> timedelta:
         return self.pace.periods[Tier.HIGH]
+
+    def is_stretched(self, tier: Tier, *, policy: Policy) -> bool:
+        """By a second at least: less is nothing that anybody would notice."""
+        return self.pace.periods[tier] - policy.rule(tier).period >= timedelta(seconds=1)
 
     @property
     def colour(self) -> Colour:
@@ -258,11 +262,10 @@ def overload_sentence(overload: Overload, found: KeyForecast, *, zone: tzinfo, n
 def _consequence(worst: Interval, *, policy: Policy) -> tuple[int, str]:
     """The most urgent tier that is stretched, as the number of races up to it and as words."""
     demand, periods = worst.demand, worst.pace.periods
-    as_planned: Mapping[Tier, timedelta] = {tier: policy.rule(tier).period for tier in Tier}
-    minute = f"race-day races keep their {span_words(as_planned[Tier.HIGH])}"
-    if periods[Tier.HIGH] > as_planned[Tier.HIGH]:
+    minute = f"race-day races keep their {span_words(policy.high.period)}"
+    if worst.is_stretched(Tier.HIGH, policy=policy):
         return demand.high, f"race-day races will sync about every {span_words(periods[Tier.HIGH])}"
-    if periods[Tier.MEDIUM] > as_planned[Tier.MEDIUM]:
+    if worst.is_stretched(Tier.MEDIUM, policy=policy):
         lead = f"within {span_words(policy.medium.lead)}" if policy.medium.lead else "soon"
         words = f"{minute}, those that start {lead} will sync about every {span_words(periods[Tier.MEDIUM])}"
         return demand.high + demand.medium, words

@@ -13,17 +13,20 @@ from itertools import groupby
 from sync.core.forecast import KeyForecast
 
 STEP = timedelta(minutes=30)
-HEIGHT = 200
+HEIGHT = 260
+HALF_DAY = timedelta(hours=12)
 # Above the highest of area and line, so that neither touches the edge.
 HEADROOM = 1.12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayMark:
-    """A midnight of the zone at `x`; `is_minor`: a narrow screen leaves its name out."""
+    """A midnight of the zone at `x`, and the name of its day in the middle of it, "" where the day is cut off;
+    `is_minor`: a narrow screen leaves the name out."""
 
     x: float
     name: str
+    name_x: float
     is_minor: bool
 
 
@@ -95,6 +98,8 @@ def _days(found: KeyForecast, *, zone: tzinfo) -> tuple[DayMark, ...]:
     day = found.begins.astimezone(zone).date() + timedelta(days=1)
     while (midnight := datetime.combine(day, time(0, 0), zone).astimezone(UTC)) < found.ends:
         x = round((midnight - found.begins) / STEP, 1)
-        marks.append(DayMark(x=x, name=f"{day:%a} {day.day}", is_minor=bool(len(marks) % 2)))
+        middle = x + HALF_DAY / STEP
+        name = f"{day:%a} {day.day}" if found.begins + middle * STEP + HALF_DAY <= found.ends else ""
+        marks.append(DayMark(x=x, name=name, name_x=middle, is_minor=bool(len(marks) % 2)))
         day += timedelta(days=1)
     return tuple(marks)

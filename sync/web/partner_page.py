@@ -10,7 +10,7 @@ from django.db.models import Count, OuterRef, Q, Subquery, Sum
 from partners.models import ApiUsage, Credential, TimingPartner
 from races.models import Event, Race
 from sync.core.forecast import LOWER_BOUND, Colour, Interval, worst_by_day
-from sync.core.policy import Policy
+from sync.core.policy import Policy, Tier
 from sync.core.tiers import zone_of
 from sync.core.time_words import span_words
 from sync.services.forecast import DAYS, KeyOutlook, outlooks
@@ -29,7 +29,7 @@ WORDS = {Colour.GREEN: "Room", Colour.YELLOW: "Nearly full", Colour.RED: "Too mu
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayRow:
     """The busiest time of a day: `share` in percent of what the key can sustain; `races`: those within four hours of
-    their start; `period`: how often race-day races sync then, "" when there are none."""
+    their start; `period`: how often they sync then, "" when that is as planned."""
 
     day: str
     wanted: int
@@ -106,7 +106,7 @@ def partner_page(*, partner: TimingPartner, now: datetime, policy: Policy) -> Pa
         days=DAYS,
         lower_bound=LOWER_BOUND,
         keys=tuple(
-            _panel(outlook, calls=calls.get(outlook.credential.pk, 0), now=now)
+            _panel(outlook, calls=calls.get(outlook.credential.pk, 0), policy=policy, now=now)
             for outlook in outlooks(now=now, partner=partner, policy=policy)
         ),
         races=shown,
@@ -115,7 +115,7 @@ def partner_page(*, partner: TimingPartner, now: datetime, policy: Policy) -> Pa
     )
 
 
-def _panel(outlook: KeyOutlook, *, calls: int, now: datetime) -> KeyPanel:
+def _panel(outlook: KeyOutlook, *, calls: int, policy: Policy, now: datetime) -> KeyPanel:
     key, coming = outlook.credential, outlook.forecast
     state, kind = _state(outlook)
     forecast_kind = KIND_OF_COLOUR[coming.colour]
@@ -138,7 +138,7 @@ def _panel(outlook: KeyOutlook, *, calls: int, now: datetime) -> KeyPanel:
         sentences_left=max(0, len(outlook.sentences) - SENTENCES),
         chart=chart(coming, zone=outlook.zone),
         days=tuple(
-            _day(day_text(_noon(day, outlook), zone=outlook.zone, now=now), worst)
+            _day(day_text(_noon(day, outlook), zone=outlook.zone, now=now), worst, policy=policy)
             for day, worst in worst_by_day(coming, zone=outlook.zone)
         ),
     )
@@ -161,7 +161,7 @@ def _state(outlook: KeyOutlook) -> tuple[str, Kind]:
     return ("OK", Kind.GOOD) if key.status == Credential.Status.OK else ("Unverified", Kind.WARN)
 
 
-def _day(name: str, worst: Interval) -> DayRow:
+def _day(name: str, worst: Interval, *, policy: Policy) -> DayRow:
     kind = KIND_OF_COLOUR[worst.colour]
     return DayRow(
         day=name,
@@ -171,7 +171,7 @@ def _day(name: str, worst: Interval) -> DayRow:
         kind=kind,
         icon=ICONS[kind],
         races=worst.demand.high,
-        period=f"every {span_words(worst.high_period)}" if worst.demand.high else "",
+        period=f"every {span_words(worst.high_period)}" if worst.is_stretched(Tier.HIGH, policy=policy) else "",
     )
 
 

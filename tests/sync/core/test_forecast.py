@@ -112,6 +112,12 @@ def test_while_only_the_less_urgent_give_the_sentence_says_that_race_day_does_no
     assert any(consequence in sentence for sentence in sentences(look(starts)))
 
 
+def test_a_stretch_by_less_than_a_second_is_none():
+    # 14 races that want 1,072 calls: MEDIUM at its floor is almost enough.
+    found = look(starting(SATURDAY_8, races=14) + starting(SATURDAY_8 + timedelta(hours=10), races=4, first=50))
+    assert all("every 60 s" not in sentence for sentence in sentences(found))
+
+
 @pytest.mark.parametrize(
     ("races", "colour"), [(10, Colour.GREEN), (11, Colour.YELLOW), (13, Colour.YELLOW), (14, Colour.RED)]
 )
