@@ -70,6 +70,7 @@ class KeyRow:
     what fails; `detail`: what was found when it was verified, or why it is refused."""
 
     name: str
+    partner_slug: str
     status: str
     kind: Kind
     icon: str
@@ -182,6 +183,7 @@ def _key(
     kind = _key_kind(credential, paused=paused is not None, share=calls / limit, health=health)
     return KeyRow(
         name=str(credential),
+        partner_slug=credential.partner.slug,
         status=_status_word(credential, paused=paused is not None, health=health),
         kind=kind,
         icon=ICONS[kind],
