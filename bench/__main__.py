@@ -1,4 +1,4 @@
-"""`python -m bench [backfill|planning]`: each measurement beside the naive way, in one run; without a word, all."""
+"""`python -m bench [backfill|planning|simulation]`: each measurement beside the naive way, in one run; without a word, all."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ def main() -> None:
     django.setup()
     from bench.backfill import backfill_bench
     from bench.planning import planning_bench
+    from bench.simulation import simulation_bench
 
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}")
-    benches = {"backfill": backfill_bench, "planning": planning_bench}
+    benches = {"backfill": backfill_bench, "planning": planning_bench, "simulation": simulation_bench}
     wanted = sys.argv[1:] or list(benches)
     if unknown := set(wanted) - set(benches):
         sys.exit(f"There is no benchmark {', '.join(sorted(unknown))}. There are: {', '.join(benches)}.")

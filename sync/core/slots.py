@@ -45,7 +45,8 @@ def next_due(
     Only one visit is ever owed: slots that passed during an outage are not made up for. An event that `came_along` was
     visited ahead of its slot and is due a whole period later: with the same slot again it would come along each time.
     `stretched`: the period that the key's pace leaves to this event, longer than the tier's; it has no fixed slots,
-    because they would jump whenever the pace changes.
+    because they would jump whenever the pace changes. The next cycle comes half a cycle after a due time on average;
+    so much earlier it is due, or the key would leave calls unused.
     """
     tier = tier_at(window, now=now, policy=policy)
     if tier is None or (window is not None and now == finished_after(window, policy=policy)):
@@ -53,7 +54,7 @@ def next_due(
     period = policy.rule(tier).period
     slot = slot_at_or_after(now + timedelta(microseconds=1), race_id=race_id, period=period)
     if stretched is not None and stretched > period:
-        slot = now + stretched
+        slot = now + max(period, stretched - policy.cycle / 2)
     elif came_along:
         slot = now + period
     return earlier_for_next_tier(slot, window=window, race_id=race_id, now=now, policy=policy)

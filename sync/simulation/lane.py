@@ -77,7 +77,7 @@ class Lane:
             return True
         limit = self.key.key.limit
         free = free_calls(rate=limit, arrival=self.key.arrival, now=self.clock.now.timestamp())
-        return free <= reserve(tier.value, rate=limit)
+        return free <= reserve(tier.value, rate=limit, reserves=self.policy.reserves)
 
     def _visit(self, race_id: int, tier: Tier) -> Passing:
         started = self.clock.now
@@ -131,14 +131,19 @@ class Lane:
                 yield from self._overtake()
             now = self.clock.now.timestamp()
             self.key.arrival, wait = spend(
-                rate=self.key.key.limit, arrival=self.key.arrival, now=now, purpose=tier.value
+                rate=self.key.key.limit,
+                arrival=self.key.arrival,
+                now=now,
+                purpose=tier.value,
+                reserves=self.policy.reserves,
             )
             if not wait:
                 self.history.calls[self.key.key.key_id].append(now)
                 return True
             if wait > (until - self.clock.now).total_seconds():
                 return False
-            yield min(wait, LOOK_EVERY)
+            # A wait below the clock's microsecond would last for ever.
+            yield min(max(wait, 0.001), LOOK_EVERY)
 
     def _overtake(self) -> Passing:
         """Between two calls of a less urgent visit, what is HIGH goes first."""
@@ -163,7 +168,11 @@ class Lane:
             came_along=came_along,
             stretched=self.pace.period(tier, is_final=is_final(entry.window, now=now)) if tier else None,
         )
-        self.schedule.place(entry, now=now)
+        # `next_due` saw to the rest; while its tier holds there is nothing to place, and this is the hottest path.
+        if entry.tier_until is not None and now < entry.tier_until:
+            self.schedule.wait(entry)
+        else:
+            self.schedule.place(entry, now=now)
 
 
 def _urgency(entry: Entry) -> tuple[int, datetime | None, int]:

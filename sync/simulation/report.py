@@ -1,18 +1,19 @@
-"""What a simulation showed: syncs of HIGH events and the gaps between them, LOW's longest wait, and each key's calls."""
+"""What a simulation showed: HIGH's syncs and the gaps between them, LOW's longest wait, and each key's calls."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from partners.budget import HOUR
-from sync.core.pace import is_final, usable_per_hour, wanted_per_hour
+from sync.core.forecast import EventStart, forecast
 from sync.core.policy import Policy, Tier
 from sync.core.tiers import finished_after, tier_at, tier_begins
 from sync.simulation.history import History
-from sync.simulation.world import Key, PlannedEvent, World, demand_of
+from sync.simulation.world import Key, PlannedEvent, World
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +90,7 @@ def _between(moments: Iterable[datetime], begins: datetime, ends: datetime) -> l
 
 
 def _gaps(moments: Sequence[datetime]) -> tuple[float, ...]:
-    return tuple((after - before).total_seconds() for before, after in zip(moments, moments[1:], strict=False))
+    return tuple((after - before).total_seconds() for before, after in pairwise(moments))
 
 
 def _high_event(world: World, event: PlannedEvent, history: History, *, policy: Policy) -> HighEvent | None:
@@ -143,32 +144,19 @@ def _low_waits(world: World, event: PlannedEvent, history: History, *, policy: P
 
 def _key_report(key: Key, world: World, high: Sequence[HighEvent], history: History, *, policy: Policy) -> KeyReport:
     own = [event for event in high if event.key_id == key.key_id]
-    wanted = peak_wanted(key, world, policy=policy)
+    starts = [
+        EventStart(race_id=event.race_id, window=event.window) for event in world.events if event.key_id == key.key_id
+    ]
+    known = forecast(starts, begins=world.begins, ends=world.ends, limit=key.limit, zone=UTC, policy=policy)
     return KeyReport(
         name=key.name,
         limit=key.limit,
-        over_budget=wanted > usable_per_hour(key.limit),
-        wanted=wanted,
+        over_budget=bool(known.overloads),
+        wanted=max(interval.wanted for interval in known.intervals),
         busiest_hour=busiest_hour(history.calls.get(key.key_id, ())),
         high_syncs_min=min((event.syncs for event in own), default=None),
         gap_max=max((event.longest for event in own), default=None),
     )
-
-
-def peak_wanted(key: Key, world: World, *, policy: Policy) -> float:
-    """The most calls an hour that the key's races want at any time, found at the moments at which a tier changes."""
-    events = [event for event in world.events if event.key_id == key.key_id]
-    moments = {world.begins}
-    for event in events:
-        if event.window is not None:
-            moments |= {tier_begins(event.window, tier, policy=policy) for tier in (Tier.HIGH, Tier.MEDIUM)}
-    return max(_wanted_at(events, now=now, policy=policy) for now in moments if world.begins <= now <= world.ends)
-
-
-def _wanted_at(events: Sequence[PlannedEvent], *, now: datetime, policy: Policy) -> float:
-    placed = ((event, tier_at(event.window, now=now, policy=policy)) for event in events)
-    demand = demand_of((event.race_id, tier, is_final(event.window, now=now)) for event, tier in placed if tier)
-    return wanted_per_hour(demand, policy=policy)
 
 
 def busiest_hour(calls: Sequence[float]) -> int:
@@ -182,7 +170,7 @@ def busiest_hour(calls: Sequence[float]) -> int:
 
 
 def syncs_over_time(world: World, history: History, *, buckets: int) -> tuple[timedelta, list[dict[Tier, int]]]:
-    """(length of a bucket, syncs of each tier in each bucket) of the world's time; of the counted event if there is one."""
+    """(length of a bucket, syncs of each tier in each) of the world's time; of the counted event if there is one."""
     length = (world.ends - world.begins) / buckets
     counts = [dict.fromkeys(Tier, 0) for _ in range(buckets)]
     for event_id, syncs in history.syncs.items():

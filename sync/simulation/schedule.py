@@ -94,12 +94,16 @@ class Schedule:
             entry.due_at = earlier_for_next_tier(
                 due_at, window=entry.window, race_id=entry.race_id, now=now, policy=self.policy
             )
-        if entry.due_at is not None and not entry.picked:
-            heapq.heappush(self._by_due, (entry.due_at, entry.event_id))
+        self.wait(entry)
         if before != (entry.tier, entry.tier_until):
             entry.key.pace = None
             if entry.tier_until is not None:
                 heapq.heappush(self._by_tier, (entry.tier_until, entry.event_id))
+
+    def wait(self, entry: Entry) -> None:
+        """Until its due time, unless it is picked or not due any more."""
+        if entry.due_at is not None and not entry.picked:
+            heapq.heappush(self._by_due, (entry.due_at, entry.event_id))
 
     def _owes_last_visit(self, entry: Entry) -> bool:
         if entry.window is None or entry.due_at is None:
@@ -128,8 +132,7 @@ class Schedule:
         """It stays due, and is looked at by the next cycle."""
         entry.picked = False
         entry.key.picked.discard(entry)
-        if entry.due_at is not None:
-            heapq.heappush(self._by_due, (entry.due_at, entry.event_id))
+        self.wait(entry)
 
     def pace(self, key: KeyEntry, *, now: datetime) -> Pace:
         """The key's pace at `now`. Kept until a tier changes or a start comes near: until then it is the same."""

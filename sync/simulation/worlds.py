@@ -26,7 +26,7 @@ WARM_UP = timedelta(hours=1)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 # "Upcoming" reaches so far ahead.
-WEEKS = 16
+WEEKS = 8
 # Most races are on Saturdays and Sundays, a few on other days; days after Monday.
 WEEKDAYS = (5, 5, 5, 5, 5, 5, 6, 6, 6, 3)
 START_HOURS = (7, 7.5, 8, 8, 8, 8.5, 9, 9, 10, 17)
@@ -106,7 +106,7 @@ class _Builder:
 
     @classmethod
     def at(cls, begins: datetime, seed: int) -> _Builder:
-        return cls(begins, seed, [], count(1), count(500_001))
+        return cls(begins, seed, [], count(1), count(1))
 
     def races(self, key_id: int, *, events: int, races: int, starts: Sequence[datetime]) -> None:
         """`events` shared among `races` races of the key; `starts`: when the races start, repeated as needed."""
@@ -153,15 +153,15 @@ def _seed(size: Size, *, monday: datetime, days: float) -> World:
 
 
 def _one_event(size: Size, *, start: datetime) -> World:
-    """The partners of today, and one event more of the first key, whose whole last day is counted."""
+    """The partners of today, and one event of a middling key, whose whole last day is counted."""
     begins = start - DAY - WARM_UP
     builder = _Builder.at(begins, size.seed)
-    builder.races(1, events=1, races=1, starts=[start])
     if size.events > 1:
         monday = _midnight(start) - timedelta(days=start.weekday())
         _spread(builder, replace(size, keys=min(size.keys, size.events - 1)), events=size.events - 1, monday=monday)
+    builder.races((size.keys + 1) // 2, events=1, races=1, starts=[start])
     events = tuple(event for event in builder.events if event.window and event.window.latest + HOUR >= begins)
-    counted = events[0].event_id
+    counted = events[-1].event_id
     return World(
         name="one-event", keys=_keys(size), events=events, begins=begins, ends=start + HOUR, counted_event=counted
     )
@@ -169,7 +169,7 @@ def _one_event(size: Size, *, start: datetime) -> World:
 
 def _saturday(size: Size, *, start: datetime) -> World:
     """120 of 644 start at once, 60 are MEDIUM and the others LOW for the whole five hours, spread over the keys."""
-    begins = start - 4 * HOUR - WARM_UP
+    begins = start - 4 * HOUR
     builder = _Builder.at(begins, size.seed)
     high = max(1, round(size.events * HIGH_OF_SATURDAY / EVENTS))
     medium = min(size.events - high, round(size.events * MEDIUM_OF_SATURDAY / EVENTS))

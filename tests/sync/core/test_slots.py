@@ -116,3 +116,17 @@ def test_an_event_due_within_half_its_period_comes_along():
         near, far = now + timedelta(seconds=seconds), now + timedelta(seconds=seconds + 1)
         assert comes_along(due_at=near, now=now, tier=tier, policy=DEFAULT_POLICY)
         assert not comes_along(due_at=far, now=now, tier=tier, policy=DEFAULT_POLICY)
+
+
+def test_a_stretched_event_is_due_half_a_cycle_early_so_that_cycles_meet_its_period_on_average():
+    now = datetime(2026, 6, 6, 8, 0, tzinfo=UTC)
+    window = window_at(now + timedelta(hours=2))
+
+    def due_after(stretched: timedelta) -> timedelta:
+        due = next_due(window=window, race_id=1, now=now, policy=DEFAULT_POLICY, stretched=stretched)
+        assert due is not None
+        return due - now
+
+    assert due_after(timedelta(seconds=80)) == timedelta(seconds=75)
+    # Never more often than the policy asks.
+    assert due_after(timedelta(seconds=62)) == MINUTE
