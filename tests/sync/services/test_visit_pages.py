@@ -92,7 +92,7 @@ def test_what_came_before_the_broken_page_is_in_the_mirror(of_three_pages):
     assert EventSync.objects.get().cursor is None
 
 
-def test_the_last_page_shares_the_transaction_of_the_cursor(of_three_pages, monkeypatch):
+def test_trap_7_the_last_page_shares_the_transaction_of_the_cursor(of_three_pages, monkeypatch):
     """The commit fails: neither the page nor the cursor is there, and the run does not count what is not stored."""
     real = visit_outcomes.close_good
 
@@ -318,7 +318,7 @@ def test_a_visit_that_ends_between_two_pages_leaves_whole_pages_and_no_cursor(of
     assert_mirror_is_truth(stage.world)
 
 
-def test_events_of_different_cursors_are_served_from_the_oldest(stage):
+def test_trap_19_events_of_different_cursors_are_served_from_the_oldest(stage):
     race = stage.add_race(starts=[from_now(hours=2)] * 2)
     stage.discover()
     stage.sync()
@@ -329,3 +329,15 @@ def test_events_of_different_cursors_are_served_from_the_oldest(stage):
     stage.sync()
     assert number in listed(one)
     assert stage.row(two).cursor >= int(time.time()) - 70
+
+
+def test_trap_19_an_event_that_is_new_to_us_is_fetched_whole_beside_known_ones(stage):
+    race = stage.add_race(starts=[from_now(hours=2)])
+    stage.discover()
+    stage.sync()
+    late = stage.add_event(race, start=from_now(hours=3), people=4)
+    stage.discover()
+    stage.sync()
+    assert len(listed(late)) == 4
+    assert stage.row(late).cursor is not None
+    assert_mirror_is_truth(stage.world)
