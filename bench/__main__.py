@@ -1,4 +1,4 @@
-"""`python -m bench [backfill|planning|simulation]`: each measurement beside the naive way, in one run; without a word, all."""
+"""`python -m bench [backfill|planning|simulation]`: each measurement beside the naive way; without a word, all."""
 
 from __future__ import annotations
 
