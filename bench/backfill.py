@@ -59,6 +59,7 @@ def backfill_bench() -> None:
 
 def _installation(group: ProcessGroup) -> None:
     if not variable("DATABASE_URL"):
+        connection.close()
         database_recreate(settings.BASE_DIR, database=connection.settings_dict["NAME"])
     call_command("migrate", verbosity=0, interactive=False)
     refuse_used_database()

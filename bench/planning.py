@@ -39,6 +39,7 @@ REPEATS = 15
 def planning_bench() -> None:
     console = Console()
     if not variable("DATABASE_URL"):
+        connection.close()
         database_recreate(settings.BASE_DIR, database=connection.settings_dict["NAME"])
     call_command("migrate", verbosity=0, interactive=False)
     refuse_used_database()
