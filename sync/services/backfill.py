@@ -297,8 +297,7 @@ class BackfillRunner:
                     stack.enter_context(gate.call(credential_id, purpose="background", reserves=self.policy.reserves))
                     break
                 except NoBudget as refusal:
-                    # Outside of a transaction: threads that held each other's runs could wait for each other for ever.
-                    self._hold(list(self._open_runs))
+                    self._hold_all()
                     self.stop.wait(min(refusal.wait, LOOK_EVERY))
             with self._lock:
                 self._calls += 1
@@ -310,6 +309,15 @@ class BackfillRunner:
         if not ours.update(lease_until=until, calls=self.backfill.calls + self._calls):
             raise Fenced("another process took this backfill over")
         SyncRun.objects.filter(pk__in=list(runs), lease_until__isnull=False).update(lease_until=until)
+
+    def _hold_all(self) -> None:
+        """While a thread waits for calls, it renews for all. Not the runs that another thread writes at this moment:
+        that one renews them itself, and may wait for a row of ours: both would wait for ever."""
+        self._hold([])
+        with transaction.atomic():
+            runs = SyncRun.objects.filter(pk__in=list(self._open_runs), lease_until__isnull=False)
+            free = list(runs.select_for_update(skip_locked=True, no_key=True).values_list("pk", flat=True))
+            SyncRun.objects.filter(pk__in=free).update(lease_until=database_now() + LEASE)
 
     def _advance(self, note: str, *, done: int = 0) -> None:
         with self._lock:
