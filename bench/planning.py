@@ -24,7 +24,8 @@ from sync.core.policy import DEFAULT_POLICY
 from sync.core.tiers import tier_at
 from sync.demo.people import refuse_used_database
 from sync.models import EventSync, SyncRun
-from sync.services.cycles import _candidates, key_states
+from sync.services.cycles import key_states
+from sync.services.due_events import due_candidates
 from sync.services.event_schedule import window_of
 
 SIZES = (1_000, 100_000, 1_000_000)
@@ -60,7 +61,7 @@ def planning_bench() -> None:
 def _plan() -> int:
     now = database_now()
     keys = key_states(now=now)
-    return len(plan(_candidates(keys, now=now, policy=DEFAULT_POLICY), keys, now=now, policy=DEFAULT_POLICY))
+    return len(plan(due_candidates(keys, now=now, policy=DEFAULT_POLICY), keys, now=now, policy=DEFAULT_POLICY))
 
 
 def _naive() -> int:

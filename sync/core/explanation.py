@@ -6,21 +6,18 @@ The service reads the facts, the planner decides; here both become words, the sa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from partners.budget import Bucket, reserve
+from sync.core.causes import Cause, cause_of
 from sync.core.event_facts import EventFacts, KeyFacts, Obstacle, RunFacts, ScheduleFacts
 from sync.core.pace import Demand, is_final
 from sync.core.planning import Verdict
 from sync.core.policy import Policy, Tier
+from sync.core.status import failed_words, is_silent
 from sync.core.tiers import StartWindow, finished_after, tier_at, tier_begins, tier_until
 from sync.core.time_words import Clock, counted, span_words
-
-# So many cycles that did not come are no hiccup.
-SILENT_CYCLES = 6
-# A lane that was called begins within this time, or no worker is there to run it.
-LANE_BEGINS_WITHIN = timedelta(seconds=90)
 
 OUTCOMES = {
     "": "running",
@@ -73,13 +70,9 @@ def explanation(facts: EventFacts, *, clock: Clock, policy: Policy) -> tuple[Lin
     )
 
 
-def is_silent(beat_at: datetime | None, *, now: datetime, policy: Policy) -> bool:
-    return beat_at is None or now - beat_at > SILENT_CYCLES * policy.cycle
-
-
 def answer(facts: EventFacts, *, clock: Clock, policy: Policy) -> Answer:
     """What a person would look at first comes first."""
-    row, key, now = facts.schedule, facts.key, clock.now
+    row, now = facts.schedule, clock.now
     over = facts.window is not None and now > finished_after(facts.window, policy=policy)
     # Of an event that is over only what is still owed can be in anybody's way.
     if facts.obstacle and (facts.obstacle is Obstacle.EVENT_GONE or not over or (row and row.due_at)):
@@ -88,26 +81,50 @@ def answer(facts: EventFacts, *, clock: Clock, policy: Policy) -> Answer:
         return Answer(
             why="It is not in the schedule yet.", change="manage.py discover: the next discovery puts it there."
         )
-    if facts.is_running:
-        began = facts.runs[0].started_at if facts.runs else now
-        return Answer(why=f"It is being synced since {clock.full(began)}.", change="nothing: wait for its end.")
-    if row.due_at is None:
+    if row.due_at is None and not facts.is_running:
         return _not_due(facts, over=over, clock=clock, policy=policy)
-    if is_silent(facts.beat_at, now=now, policy=policy):
-        why = f"No cycle runs: the scheduler is {scheduler_text(facts.beat_at, clock=clock, policy=policy)}."
-        return Answer(why=why, change="the cluster does not run: start it with manage.py cluster.")
-    if key.paused_until is not None and key.paused_until > now:
-        until = clock.text(key.paused_until)
-        return Answer(
-            why=f"RunSignUp asked the key {key.name} to slow down.",
-            change=f"wait until {until}: RunSignUp asked the key to pause.",
-        )
-    if row.picked_at is not None:
-        return _picked(row, row.picked_at, key, clock=clock)
-    if row.hold_reason:
-        again = f"It is tried again at {clock.full(row.due_at)}." if row.due_at > now else "It is tried again now."
-        return Answer(why=_stop(row.hold_reason), change=f"a person must act, see above. {again}")
-    return _decided(facts, row.due_at, clock=clock, policy=policy)
+    cause = cause_of(
+        is_running=facts.is_running,
+        is_silent=is_silent(facts.beat_at, now=now, policy=policy),
+        paused_until=facts.key.paused_until,
+        picked_at=row.picked_at,
+        lane_until=facts.key.lane_until,
+        now=now,
+    )
+    if cause is Cause.PLANNER and row.hold_reason:
+        return _held(row, clock=clock)
+    found = _by_cause(cause, facts, row, clock=clock, policy=policy)
+    if not row.failures or cause.comes_before_failures:
+        return found
+    return replace(found, why=f"{_capital(failed_words(row.failures))}: {_stop(_last_error(facts.runs))} {found.why}")
+
+
+def _by_cause(cause: Cause, facts: EventFacts, row: ScheduleFacts, *, clock: Clock, policy: Policy) -> Answer:
+    key = facts.key
+    handed = f"A cycle handed it to the lane of {key.name} at {clock.full(row.picked_at)}" if row.picked_at else ""
+    match cause:
+        case Cause.RUNNING:
+            began = facts.runs[0].started_at if facts.runs else clock.now
+            return Answer(why=f"It is being synced since {clock.full(began)}.", change="nothing: wait for its end.")
+        case Cause.SCHEDULER_SILENT:
+            why = f"No cycle runs: the scheduler is {scheduler_text(facts.beat_at, clock=clock, policy=policy)}."
+            return Answer(why=why, change="the cluster does not run: start it with manage.py cluster.")
+        case Cause.KEY_PAUSED:
+            until = clock.text(key.paused_until) if key.paused_until else "it ends"
+            return Answer(
+                why=f"RunSignUp asked the key {key.name} to slow down.",
+                change=f"wait until {until}: RunSignUp asked the key to pause.",
+            )
+        case Cause.LANE_BUSY:
+            why = f"{handed}; the lane is busy with other races of the key."
+            return Answer(why=why, change="nothing: wait for its turn.")
+        case Cause.LANE_BEGINS:
+            return Answer(why=f"{handed}; the lane is about to begin.", change="nothing: wait a few seconds.")
+        case Cause.NO_LANE:
+            change = "no worker takes the lane: look at the cluster's log and restart it (manage.py cluster)."
+            return Answer(why=f"{handed}, and no lane works.", change=change)
+        case Cause.PLANNER:
+            return _decided(facts, row, clock=clock, policy=policy)
 
 
 def _not_due(facts: EventFacts, *, over: bool, clock: Clock, policy: Policy) -> Answer:
@@ -118,33 +135,27 @@ def _not_due(facts: EventFacts, *, over: bool, clock: Clock, policy: Policy) -> 
     return Answer(why="It has no due time.", change="manage.py discover: the next discovery gives it one.")
 
 
-def _picked(row: ScheduleFacts, picked_at: datetime, key: KeyFacts, *, clock: Clock) -> Answer:
-    why = f"A cycle handed it to the lane of {key.name} at {clock.full(picked_at)}"
-    if key.lane_until is not None:
-        return Answer(why=f"{why}; the lane is busy with other races of the key.", change="nothing: wait for its turn.")
-    if clock.now - picked_at <= LANE_BEGINS_WITHIN:
-        return Answer(why=f"{why}; the lane is about to begin.", change="nothing: wait a few seconds.")
-    change = "no worker takes the lane: look at the cluster's log and restart it (manage.py cluster)."
-    return Answer(why=f"{why}, and no lane works.", change=change)
+def _held(row: ScheduleFacts, *, clock: Clock) -> Answer:
+    again = f"at {clock.full(row.due_at)}" if row.due_at and row.due_at > clock.now else "now"
+    return Answer(why=_stop(row.hold_reason), change=f"a person must act, see above. It is tried again {again}.")
 
 
-def _decided(facts: EventFacts, due_at: datetime, *, clock: Clock, policy: Policy) -> Answer:
-    decision, failures = facts.decision, facts.schedule.failures if facts.schedule else 0
-    failed = f"{_tries(failures)} failed: {_stop(_last_error(facts.runs))} " if failures else ""
+def _decided(facts: EventFacts, row: ScheduleFacts, *, clock: Clock, policy: Policy) -> Answer:
+    decision, due_at = facts.decision, row.due_at or clock.now
     if decision is None or decision.verdict is Verdict.WAIT:
         return Answer(
-            why=f"{failed}{'Its next try' if failures else 'Its next sync'} is due at {clock.full(due_at)}.",
+            why=f"{'Its next try' if row.failures else 'Its next sync'} is due at {clock.full(due_at)}.",
             change=f"nothing: it is due at {clock.text(due_at, seconds=True)}.",
         )
+    cycle = span_words(policy.cycle)
     if decision.verdict is Verdict.RUN:
-        cycle = span_words(policy.cycle)
-        return Answer(why=f"{failed}It is due.", change=f"nothing: the next cycle takes it, within {cycle}.")
+        return Answer(why="It is due.", change=f"nothing: the next cycle takes it, within {cycle}.")
+    why = _capital(_stop(decision.reason))
     if "free" in decision.facts:
         wait = free_in(facts.key, decision.tier, policy=policy)
         change = f"nothing: the key has a call for it in about {span_words(wait)}, if no more urgent race takes it."
-        return Answer(why=f"{failed}{_capital(_stop(decision.reason))}", change=change)
-    change = f"nothing: a later cycle takes it; one starts every {span_words(policy.cycle)}."
-    return Answer(why=f"{failed}{_capital(_stop(decision.reason))}", change=change)
+        return Answer(why=why, change=change)
+    return Answer(why=why, change=f"nothing: a later cycle takes it; one starts every {cycle}.")
 
 
 def free_in(key: KeyFacts, tier: Tier, *, policy: Policy) -> timedelta:
@@ -210,7 +221,7 @@ def list_text(row: ScheduleFacts | None, *, clock: Clock) -> str:
 
 def failures_text(facts: EventFacts) -> str:
     failures = facts.schedule.failures if facts.schedule else 0
-    return f"{_tries(failures)} failed: {_last_error(facts.runs)}" if failures else "none since the last good sync"
+    return f"{failed_words(failures)}: {_last_error(facts.runs)}" if failures else "none since the last good sync"
 
 
 def planner_text(facts: EventFacts, *, clock: Clock) -> str:
@@ -220,7 +231,9 @@ def planner_text(facts: EventFacts, *, clock: Clock) -> str:
         if row is not None and row.picked_at is not None:
             return f"nothing to decide: handed to its key's lane at {clock.full(row.picked_at)}"
         return "nothing to decide: it is not in the schedule"
-    numbers = [_fact(name, value, clock=clock) for name, value in decision.facts.items()]
+    # The name of the key is mostly a part of the reason already.
+    more = {name: value for name, value in decision.facts.items() if name != "key" or str(value) not in decision.reason}
+    numbers = [_fact(name, value, clock=clock) for name, value in more.items()]
     return f"{decision.verdict.upper()}: {decision.reason}" + (f" ({', '.join(numbers)})" if numbers else "")
 
 
@@ -313,10 +326,6 @@ def run_text(run: RunFacts, *, before: RunFacts | None, clock: Clock) -> str:
 
 def _last_error(runs: Sequence[RunFacts]) -> str:
     return next((run.error for run in runs if run.error), "the reason is not recorded any more")
-
-
-def _tries(failures: int) -> str:
-    return f"{counted(failures, 'try').replace('trys', 'tries')} in a row"
 
 
 def _stop(text: str) -> str:

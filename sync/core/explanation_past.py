@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from sync.core.event_facts import CycleFacts, EventFacts, PastFacts, RunFacts
-from sync.core.explanation import SILENT_CYCLES, Line, run_text, tier_words
+from sync.core.explanation import Line, run_text, tier_words
 from sync.core.policy import Policy
+from sync.core.status import SILENT_CYCLES
 from sync.core.tiers import tier_at
 from sync.core.time_words import Clock, counted, span_words
 

@@ -34,13 +34,16 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyState:
-    """A key as the planner sees it: `free` calls at this moment, `limit` per hour, and why it may not call at all."""
+    """A key as the planner sees it: `free` calls at this moment, `limit` per hour, and why it may not call at all
+    (`blocked_since` where that is recorded)."""
 
     credential_id: int
     free: int
     limit: int
     paused_until: datetime | None = None
+    name: str = ""
     blocked_reason: str = ""
+    blocked_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,9 +112,9 @@ def _decide(
         return decided(Verdict.WAIT, "not due yet", due_at=candidate.due_at)
     key = keys.get(candidate.credential_id)
     if key is None:
-        return decided(Verdict.BLOCKED, "its key does not exist any more")
+        return decided(Verdict.BLOCKED, "its key does not exist any more", key=candidate.credential_id)
     if key.blocked_reason:
-        return decided(Verdict.BLOCKED, key.blocked_reason)
+        return decided(Verdict.BLOCKED, key.blocked_reason, **_blocked_facts(key))
     if key.paused_until is not None and key.paused_until > now:
         return decided(Verdict.DEFER, "RunSignUp asked the key to pause", paused_until=key.paused_until)
     if picked >= cap:
@@ -120,8 +123,13 @@ def _decide(
     if candidate.race_id not in races and key.free - len(races) <= reserve(
         tier.value, rate=key.limit, reserves=policy.reserves
     ):
-        left = key.free - len(races)
-        return decided(
-            Verdict.DEFER, f"the key has {max(0, left)} of {key.limit} calls free, too few for {tier}", free=left
-        )
+        left = max(0, key.free - len(races))
+        calls = "1 call" if left == 1 else f"{left} calls"
+        reason = f"the key has {calls} free of its {key.limit:,} an hour, too few for {tier}"
+        return decided(Verdict.DEFER, reason, free=left)
     return decided(Verdict.RUN, "due", late_seconds=(now - candidate.due_at).total_seconds())
+
+
+def _blocked_facts(key: KeyState) -> dict[str, object]:
+    facts: dict[str, object] = {"key": key.name or key.credential_id}
+    return facts if key.blocked_since is None else facts | {"since": key.blocked_since}

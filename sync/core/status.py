@@ -8,6 +8,9 @@ from enum import StrEnum
 
 from sync.core.policy import Policy, Tier
 
+# So many cycles that did not come are no hiccup.
+SILENT_CYCLES = 6
+
 
 class Word(StrEnum):
     ON_TIME = "On time"
@@ -23,7 +26,8 @@ class Word(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventState:
     """What is known of one event at a moment. `blocked_reason`: why its key or race may not be used, or what waits
-    for a person; `off_reason`: who switched it off on purpose; `over`: its last HIGH moment has passed."""
+    for a person; `off_reason`: who switched it off on purpose; `over`: its last HIGH moment has passed; `period`: what
+    its key's pace makes of its tier's, None: the policy's."""
 
     tier: Tier | None
     due_at: datetime | None
@@ -34,6 +38,7 @@ class EventState:
     blocked_reason: str
     over: bool
     off_reason: str = ""
+    period: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +53,11 @@ class Status:
         return self.word in {Word.LATE, Word.OVERDUE, Word.NEEDS_ACTION}
 
 
+def is_silent(beat_at: datetime | None, *, now: datetime, policy: Policy) -> bool:
+    """Whether the scheduler's last sign of life (None: never one) is too long ago."""
+    return beat_at is None or now - beat_at > SILENT_CYCLES * policy.cycle
+
+
 def status_of(state: EventState, *, now: datetime, policy: Policy) -> Status:
     """Late: over one period past its due time, or its list is older than one period and tries fail. Overdue: over two.
 
@@ -60,7 +70,8 @@ def status_of(state: EventState, *, now: datetime, policy: Policy) -> Status:
     if state.due_at is None or state.tier is None:
         word = Word.FINISHED if state.over else Word.NOT_SCHEDULED
         return Status(word=Word.SYNCING if state.is_running else word)
-    behind = _periods_behind(state, due_at=state.due_at, period=policy.rule(state.tier).period, now=now)
+    period = state.period or policy.rule(state.tier).period
+    behind = _periods_behind(state, due_at=state.due_at, period=period, now=now)
     if behind > 2:
         word = Word.OVERDUE
     elif behind > 1:
@@ -69,7 +80,7 @@ def status_of(state: EventState, *, now: datetime, policy: Policy) -> Status:
         word = Word.SYNCING
     else:
         word = Word.QUEUED if state.is_picked or state.due_at <= now else Word.ON_TIME
-    return Status(word=word, reason=_failed(state))
+    return Status(word=word, reason=failed_words(state.failures))
 
 
 def _periods_behind(state: EventState, *, due_at: datetime, period: timedelta, now: datetime) -> float:
@@ -86,7 +97,8 @@ def _periods_behind(state: EventState, *, due_at: datetime, period: timedelta, n
     return max(lateness, age)
 
 
-def _failed(state: EventState) -> str:
-    if not state.failures:
+def failed_words(failures: int) -> str:
+    """ "" for none."""
+    if not failures:
         return ""
-    return "the last try failed" if state.failures == 1 else f"{state.failures} tries in a row failed"
+    return "the last try failed" if failures == 1 else f"{failures} tries in a row failed"

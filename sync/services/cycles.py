@@ -10,14 +10,14 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django_q.tasks import async_task
 
-from partners.budget import reserve
 from partners.gate import budget_states, database_now
 from partners.models import CallBudget, Credential
 from sync import queues
-from sync.core.planning import Candidate, Decision, KeyState, Verdict, plan
+from sync.core.planning import Decision, KeyState, Verdict, plan
 from sync.core.policy import DEFAULT_POLICY, Policy
 from sync.core.tiers import Tier
 from sync.models import Cycle, EventSync, Heartbeat
+from sync.services.due_events import due_candidates
 from sync.services.event_schedule import due_pull_back, retier_due
 from sync.services.leases import lease_holds, lost_close
 
@@ -26,10 +26,6 @@ logger = logging.getLogger(__name__)
 HEARTBEAT = "cycle"
 # A queued lane task that did not start within this time is called again: the queue may have lost it.
 CALL_AGAIN_AFTER = timedelta(seconds=30)
-# The planner sees this many of the most overdue per place in a tier: enough to go round busy keys and partners.
-CANDIDATES_PER_PLACE = 4
-# When keys in overload fill that window: looks again without them, at most so many in all.
-LOOKS_PER_TIER = 4
 # More due events than this are counted as this many: counting must not cost more than picking.
 COUNT_LIMIT = 5000
 
@@ -90,7 +86,7 @@ def _cycle(*, now: datetime, slot: datetime | None, policy: Policy) -> CycleRepo
     due_pull_back(now=now, policy=policy)
     retiered = retier_due(now=now, policy=policy)
     keys = key_states(now=now)
-    decisions = plan(_candidates(keys, now=now, policy=policy), keys, now=now, policy=policy)
+    decisions = plan(due_candidates(keys, now=now, policy=policy), keys, now=now, policy=policy)
     picked = _lock(decision.event_id for decision in decisions if decision.verdict is Verdict.RUN)
     _count(cycle, decisions, picked, now=now)
     cycle.save()
@@ -115,7 +111,9 @@ def key_states(*, now: datetime) -> dict[int, KeyState]:
             free=budgets[credential.pk].free,
             limit=budgets[credential.pk].rate,
             paused_until=budgets[credential.pk].paused_until,
+            name=str(credential),
             blocked_reason=blocked_reason(credential),
+            blocked_since=credential.refused_at if credential.status == Credential.Status.REFUSED else None,
         )
         for credential in credentials
     }
@@ -130,56 +128,6 @@ def blocked_reason(credential: Credential) -> str:
     if credential.status == Credential.Status.PAUSED:
         return f"the key {credential} is paused by staff"
     return ""
-
-
-def _candidates(keys: dict[int, KeyState], *, now: datetime, policy: Policy) -> list[Candidate]:
-    return [candidate for tier in Tier for candidate in _candidates_of(tier, keys, now=now, policy=policy)]
-
-
-def _candidates_of(tier: Tier, keys: dict[int, KeyState], *, now: datetime, policy: Policy) -> list[Candidate]:
-    """The most overdue events of a tier whose key can be used for it: one bounded query on one index.
-
-    A few more when a key in overload fills the window: what it has no calls for must not hide the events of the others.
-    """
-    room = {
-        pk: key.free - reserve(tier.value, rate=key.limit, reserves=policy.reserves)
-        for pk, key in keys.items()
-        if not key.blocked_reason
-    }
-    usable = {pk for pk, calls in room.items() if calls > 0}
-    window = policy.rule(tier).cap * CANDIDATES_PER_PLACE
-    found: dict[int, Candidate] = {}
-    for _ in range(LOOKS_PER_TIER):
-        rows = _most_overdue(tier, usable, now=now, window=window)
-        found |= {candidate.event_id: candidate for candidate in rows}
-        races: dict[int, set[int]] = {}
-        for candidate in found.values():
-            races.setdefault(candidate.credential_id, set()).add(candidate.race_id)
-        full = {pk for pk in usable if len(races.get(pk, ())) >= room[pk]}
-        usable -= full
-        if len(rows) < window or not full or not usable:
-            break
-    return list(found.values())
-
-
-def _most_overdue(tier: Tier, usable: set[int], *, now: datetime, window: int) -> list[Candidate]:
-    rows = (
-        EventSync.objects.filter(tier=tier.value, due_at__lte=now, picked_at=None, credential_id__in=usable)
-        .order_by("due_at", "pk")
-        .values_list("event_id", "event__race_id", "credential_id", "credential__partner_id", "due_at")
-    )
-    return [
-        Candidate(
-            event_id=event_id,
-            race_id=race_id,
-            credential_id=credential_id,
-            partner_id=partner_id,
-            tier=tier,
-            due_at=due_at,
-        )
-        for event_id, race_id, credential_id, partner_id, due_at in rows[:window]
-        if due_at is not None
-    ]
 
 
 def _count(cycle: Cycle, decisions: Sequence[Decision], picked: Collection[int], *, now: datetime) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from django.db.models import Q, Sum
+from django.db.models import Sum
 
 from partners.gate import budget_states
 from partners.models import ApiUsage, CallBudget, Credential
@@ -13,11 +12,12 @@ from races.models import Event
 from sync.core.event_facts import CycleFacts, EventFacts, KeyFacts, Obstacle, PastFacts, RunFacts, ScheduleFacts
 from sync.core.explanation import GOOD
 from sync.core.pace import pace_of
-from sync.core.planning import Candidate, Decision, KeyState, plan
+from sync.core.planning import Candidate, Decision
 from sync.core.policy import DEFAULT_POLICY, Policy, Tier
 from sync.core.tiers import tier_at, zone_of
 from sync.models import Cycle, EventSync, Heartbeat, SyncRun, Trigger
 from sync.services.cycles import HEARTBEAT, blocked_reason, key_states
+from sync.services.due_events import decision_about
 from sync.services.event_schedule import closed_reason, window_of
 from sync.services.key_pace import key_demand
 from sync.services.leases import lease_holds
@@ -83,8 +83,6 @@ def _decision(event: Event, row: EventSync | None, *, now: datetime, policy: Pol
     """The planner's answer if a cycle ran now; None for what a cycle does not look at."""
     if row is None or row.due_at is None or row.tier is None or row.picked_at is not None:
         return None
-    keys = key_states(now=now)
-    ahead = _ahead(row, row.due_at, keys, now=now, policy=policy)
     mine = Candidate(
         event_id=row.event_id,
         race_id=event.race_id,
@@ -93,34 +91,9 @@ def _decision(event: Event, row: EventSync | None, *, now: datetime, policy: Pol
         tier=Tier(row.tier),
         due_at=row.due_at,
     )
-    decisions = plan([*ahead, mine], keys, now=now, policy=policy)
-    return next(decision for decision in decisions if decision.event_id == row.event_id)
-
-
-def _ahead(
-    row: EventSync, due_at: datetime, keys: Mapping[int, KeyState], *, now: datetime, policy: Policy
-) -> list[Candidate]:
-    """Events of its tier that are more overdue, as many as could keep it out of a cycle."""
-    usable = [pk for pk, key in keys.items() if not key.blocked_reason]
-    before = Q(due_at__lt=due_at) | Q(due_at=due_at, pk__lt=row.pk)
-    rows = (
-        EventSync.objects.filter(before, tier=row.tier, due_at__lte=now, picked_at=None, credential_id__in=usable)
-        .order_by("due_at", "pk")
-        .values_list("event_id", "event__race_id", "credential_id", "credential__partner_id", "tier", "due_at")
-    )
-    most = 4 * policy.rule(Tier(row.tier or Tier.LOW)).cap
-    return [
-        Candidate(
-            event_id=event_id,
-            race_id=race_id,
-            credential_id=credential_id,
-            partner_id=partner_id,
-            tier=Tier(tier),
-            due_at=due,
-        )
-        for event_id, race_id, credential_id, partner_id, tier, due in rows[:most]
-        if due is not None and tier is not None
-    ]
+    # What is not due waits whatever the keys are.
+    keys = key_states(now=now) if row.due_at <= now else {}
+    return decision_about(mine, keys, now=now, policy=policy)
 
 
 def _key(credential: Credential, *, now: datetime, policy: Policy) -> KeyFacts:

@@ -17,6 +17,7 @@ from sync.core.planning import Verdict
 from sync.models import Cycle, EventSync, Heartbeat
 from sync.services import cycles
 from sync.services.cycles import cycle_run
+from sync.services.due_events import LOOKS_PER_TIER
 from sync.services.leases import lane_claim, lane_hold, lane_release
 from tests.factories import CredentialFactory, RaceFactory
 from tests.sync.provider_stage import in_threads, refill
@@ -200,7 +201,7 @@ def test_keys_in_overload_cost_a_cycle_a_few_more_looks_and_no_more():
     for_one = queries_of_a_cycle()
     due_events(crowded, "HIGH", races=250, late=600)
     for_hundreds = queries_of_a_cycle()
-    assert for_hundreds <= for_one + cycles.LOOKS_PER_TIER
+    assert for_hundreds <= for_one + LOOKS_PER_TIER
     due_events(crowded, "HIGH", races=250, late=600)
     assert queries_of_a_cycle() <= for_hundreds
 
