@@ -8,9 +8,9 @@ from datetime import datetime
 from django.db import transaction
 
 from races.models import Event
+from sync.core.placing import NOWHERE, place_of
 from sync.core.policy import DEFAULT_POLICY, Policy
-from sync.core.slots import earlier_for_next_tier, entry_due
-from sync.core.tiers import StartWindow, Tier, finished_after, start_window, tier_at, tier_until
+from sync.core.tiers import StartWindow, Tier, start_window, tier_at
 from sync.models import EventSync, Trigger
 from sync.services.policies import policy_now
 
@@ -83,34 +83,23 @@ def place(row: EventSync, event: Event, *, now: datetime, policy: Policy) -> Non
     """Set tier, tier_until, due_at and the closing reason of one row in memory."""
     reason = closed_reason(event)
     window = window_of(event)
-    tier = tier_at(window, now=now, policy=policy)
-    if reason or tier is None:
+    if reason or tier_at(window, now=now, policy=policy) is None:
         row.hold_reason = reason
-        row.tier_until = None
-        if not reason and _owes_last_visit(row, window, policy=policy):
-            return
-        # A sync that a person asked for still happens after the end, but not for a race that is closed to us.
-        if reason or row.due_trigger != Trigger.MANUAL:
-            row.due_at = None
-        row.tier = None if row.due_at is None else Tier.LOW.value
-        return
-    if row.hold_reason in {RACE_OFF, RACE_GONE, EVENT_GONE}:
+    elif row.hold_reason in {RACE_OFF, RACE_GONE, EVENT_GONE}:
         row.hold_reason = ""
-    changed = row.tier != tier.value
-    row.tier, row.tier_until = tier.value, tier_until(window, now=now, policy=policy)
-    race_id = event.race.provider_race_id
-    if row.due_at is None:
-        row.due_at = now
-    elif changed:
-        row.due_at = min(row.due_at, entry_due(tier=tier, race_id=race_id, at=now, policy=policy))
-    row.due_at = earlier_for_next_tier(row.due_at, window=window, race_id=race_id, now=now, policy=policy)
-
-
-def _owes_last_visit(row: EventSync, window: StartWindow | None, *, policy: Policy) -> bool:
-    """A visit that fell due while the event was HIGH is still made, though no cycle came in time for it."""
-    if window is None or row.due_at is None:
-        return False
-    return row.tier == Tier.HIGH.value and row.due_at <= finished_after(window, policy=policy)
+    found = NOWHERE
+    if not reason:
+        found = place_of(
+            tier=None if row.tier is None else Tier(row.tier),
+            due_at=row.due_at,
+            window=window,
+            race_id=event.race.provider_race_id,
+            now=now,
+            policy=policy,
+            asked_for=row.due_trigger == Trigger.MANUAL,
+        )
+    row.tier = None if found.tier is None else found.tier.value
+    row.tier_until, row.due_at = found.tier_until, found.due_at
 
 
 def retier_due(*, now: datetime, policy: Policy = DEFAULT_POLICY) -> int:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sync.core.pace import FINAL_AFTER, FINAL_BEFORE, Pace, is_final, pace_of
+from sync.core.placing import place_of
 from sync.core.policy import Policy, Tier
-from sync.core.slots import earlier_for_next_tier, entry_due, slot_at_or_after
-from sync.core.tiers import StartWindow, finished_after, tier_at, tier_until
+from sync.core.slots import slot_at_or_after
+from sync.core.tiers import StartWindow, tier_at
 from sync.simulation.world import Key, PlannedEvent, World, demand_of
 
 
@@ -78,24 +79,19 @@ class Schedule:
         self.place(entry, now=now)
 
     def place(self, entry: Entry, *, now: datetime) -> None:
-        """Set tier and due time as `sync.services.event_schedule.place` does for a row."""
-        before = (entry.tier, entry.tier_until)
-        tier = tier_at(entry.window, now=now, policy=self.policy)
-        if tier is None:
-            entry.tier_until = None
-            if not self._owes_last_visit(entry):
-                entry.tier = entry.due_at = None
-        else:
-            due_at = entry.due_at or now
-            if tier is not entry.tier:
-                due_at = min(due_at, entry_due(tier=tier, race_id=entry.race_id, at=now, policy=self.policy))
-            entry.tier = tier
-            entry.tier_until = tier_until(entry.window, now=now, policy=self.policy)
-            entry.due_at = earlier_for_next_tier(
-                due_at, window=entry.window, race_id=entry.race_id, now=now, policy=self.policy
-            )
+        """Set tier and due time."""
+        found = place_of(
+            tier=entry.tier,
+            due_at=entry.due_at,
+            window=entry.window,
+            race_id=entry.race_id,
+            now=now,
+            policy=self.policy,
+        )
+        moved = (entry.tier, entry.tier_until) != (found.tier, found.tier_until)
+        entry.tier, entry.tier_until, entry.due_at = found.tier, found.tier_until, found.due_at
         self.wait(entry)
-        if before != (entry.tier, entry.tier_until):
+        if moved:
             entry.key.pace = None
             if entry.tier_until is not None:
                 heapq.heappush(self._by_tier, (entry.tier_until, entry.event_id))
@@ -104,11 +100,6 @@ class Schedule:
         """Until its due time, unless it is picked or not due any more."""
         if entry.due_at is not None and not entry.picked:
             heapq.heappush(self._by_due, (entry.due_at, entry.event_id))
-
-    def _owes_last_visit(self, entry: Entry) -> bool:
-        if entry.window is None or entry.due_at is None:
-            return False
-        return entry.tier is Tier.HIGH and entry.due_at <= finished_after(entry.window, policy=self.policy)
 
     def advance(self, *, now: datetime) -> None:
         """Re-tier the events whose tier changes by now, and gather what is due and not picked."""
