@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
+from sync.demo.figures import HighFigures, Spread
 from sync.demo.promise import Verdict
 from sync.demo.truth import Comparison
 
@@ -12,10 +13,7 @@ DIFFERENCES_SHOWN = 10
 
 
 def summary_print(console: Console, verdict: Verdict, comparison: Comparison | None) -> None:
-    console.print(_tier_table(verdict))
-    console.print(_key_table(verdict))
-    errors = ", ".join(f"{count} {outcome}" for outcome, count in sorted(verdict.errors.items())) or "none"
-    console.print(f"Errors: {errors}")
+    verdict_print(console, verdict)
     if comparison is not None:
         console.print(
             f"Truth: {comparison.registrations:,} registrations of {comparison.events} events compared, "
@@ -29,15 +27,52 @@ def summary_print(console: Console, verdict: Verdict, comparison: Comparison | N
         console.print("The promise was kept.")
 
 
+def verdict_print(console: Console, verdict: Verdict) -> None:
+    console.print(_tier_table(verdict))
+    console.print(_high_table(verdict))
+    console.print(_key_table(verdict))
+    cycles = verdict.cycles
+    console.print(
+        f"Cycles: {cycles.count} in {verdict.seconds:.0f} s, the longest {cycles.longest:.1f} s, "
+        f"at most {cycles.longest_gap:.1f} s from the start of one to the next."
+    )
+    errors = ", ".join(f"{count} {outcome}" for outcome, count in sorted(verdict.errors.items())) or "none"
+    console.print(f"Errors: {errors}")
+
+
+def _spread(spread: Spread, decimals: int) -> list[str]:
+    if not spread.count:
+        return ["", "", ""]
+    return [f"{seconds:.{decimals}f}" for seconds in (spread.p50, spread.p95, spread.most)]
+
+
 def _tier_table(verdict: Verdict) -> Table:
-    table = Table(title="Syncs per tier; lateness in seconds")
-    for name in ("tier", "events", "syncs", "p50", "p95", "max", "oldest list"):
+    table = Table(title="Syncs per tier; start minus due in seconds")
+    for name in ("tier", "events", "syncs", "p50", "p95", "max", "most in a cycle", "cap"):
         table.add_column(name, justify="left" if name == "tier" else "right")
     for figures in verdict.tiers:
-        late = [f"{seconds:.1f}" for seconds in figures.lateness]
-        oldest = f"{figures.longest_gap:.0f} s" if figures.longest_gap else ""
-        table.add_row(figures.tier.value, str(figures.events), str(figures.syncs), *late, oldest)
+        numbers = (str(figures.events), str(figures.syncs), *_spread(figures.late, 1))
+        table.add_row(figures.tier.value, *numbers, str(figures.picked_most), str(figures.cap))
     return table
+
+
+def _high_table(verdict: Verdict) -> Table:
+    table = Table(title="HIGH: start minus due, and from one sync to the next, in seconds")
+    for name in ("keys", "events", "every", "late p50", "p95", "max", "gap p50", "p95", "max"):
+        table.add_column(name, justify="left" if name == "keys" else "right")
+    for group in verdict.high:
+        table.add_row(
+            _named(group),
+            str(group.events),
+            f"{group.period:.0f} s",
+            *_spread(group.late, 1),
+            *_spread(group.gaps, 0),
+        )
+    return table
+
+
+def _named(group: HighFigures) -> str:
+    return f"{group.keys} overloaded" if group.overloaded else f"{group.keys} within their budget"
 
 
 def _key_table(verdict: Verdict) -> Table:

@@ -48,17 +48,31 @@ def build_world(
     counts = _event_counts(rng, races - over, events)
     past = [rng.randint(1, 4) for _ in range(over)]
     plans = plan_races(rng=rng, anchor=moment, upcoming=counts, past=past)
-    made = _make_races(rng=rng, anchor=moment, plans=plans)
-    world = World(
-        keys=_make_keys(seed=seed, rng=rng, count=keys, races=made, hourly_limit=hourly_limit),
-        races=made,
+    made = make_races(rng=rng, anchor=moment, plans=plans)
+    shares = _shares_of_keys(rng=rng, count=keys, races=made)
+    world = make_world(seed=seed, anchor=moment, races=made, shares=shares, hourly_limit=hourly_limit, clock=clock)
+    people_the_world(world, rng=rng, plans=plans, participants=participants)
+    return world
+
+
+def make_world(
+    *,
+    seed: int,
+    anchor: datetime,
+    races: list[Race],
+    shares: list[list[int]],
+    hourly_limit: int,
+    clock: Callable[[], float],
+) -> World:
+    """A world without people. `shares`: the ids of the races that each key sees."""
+    return World(
+        keys=_make_keys(seed=seed, shares=shares, hourly_limit=hourly_limit),
+        races=races,
         caller_registration=(f"{900_000 + seed % 100_000}.{_token(seed, 'caller')}", _token(seed, "caller-secret")),
         seed=seed,
-        began=moment.timestamp(),
+        began=anchor.timestamp(),
         clock=clock,
     )
-    _people_the_world(world, rng=rng, plans=plans, participants=participants)
-    return world
 
 
 def _check_sizes(*, keys: int, races: int, events: int, participants: int, hourly_limit: int) -> None:
@@ -91,7 +105,7 @@ def _event_counts(rng: Random, races: int, events: int) -> list[int]:
     return counts
 
 
-def _make_races(*, rng: Random, anchor: datetime, plans: list[RacePlan]) -> list[Race]:
+def make_races(*, rng: Random, anchor: datetime, plans: list[RacePlan]) -> list[Race]:
     """All editions, the past ones first: their ids are older."""
     races = [
         _make_race(rng=rng, anchor=anchor, plan=plan, race_id=974_501 + 7 * number) for number, plan in enumerate(plans)
@@ -165,27 +179,31 @@ def _questions(ids: Iterator[int]) -> list[dict[str, Any]]:
     ]
 
 
-def _make_keys(*, seed: int, rng: Random, count: int, races: list[Race], hourly_limit: int) -> list[Key]:
+def _shares_of_keys(*, rng: Random, count: int, races: list[Race]) -> list[list[int]]:
+    """The ids of the races that each key sees, mixed."""
     weights = [float(_RACES_OF_KEYS[number] if number < len(_RACES_OF_KEYS) else 1) for number in range(count)]
-    shares = [1 + share for share in share_out(len(races) - count, [weight - 0.99 for weight in weights])]
     waiting = [race.race_id for race in races]
     rng.shuffle(waiting)
-    keys = []
-    for number, share in enumerate(shares, start=1):
-        name = names.PARTNERS[number - 1] if number <= len(names.PARTNERS) else f"Timing Partner {number}"
-        keys.append(
-            Key(
-                key=f"sandbox-key-{number:02d}",
-                secret=f"sandbox-secret-{number:02d}-{_token(seed, f'key{number}')}",
-                name=name,
-                timezone=_PARTNER_ZONES[number % len(_PARTNER_ZONES)],
-                entity_id=4_400 + number,
-                hourly_limit=hourly_limit,
-                race_ids=sorted(waiting[:share]),
-            )
+    shares = []
+    for extra in share_out(len(races) - count, [weight - 0.99 for weight in weights]):
+        shares.append(sorted(waiting[: 1 + extra]))
+        del waiting[: 1 + extra]
+    return shares
+
+
+def _make_keys(*, seed: int, shares: list[list[int]], hourly_limit: int) -> list[Key]:
+    return [
+        Key(
+            key=f"sandbox-key-{number:02d}",
+            secret=f"sandbox-secret-{number:02d}-{_token(seed, f'key{number}')}",
+            name=names.PARTNERS[number - 1] if number <= len(names.PARTNERS) else f"Timing Partner {number}",
+            timezone=_PARTNER_ZONES[number % len(_PARTNER_ZONES)],
+            entity_id=4_400 + number,
+            hourly_limit=hourly_limit,
+            race_ids=share,
         )
-        del waiting[:share]
-    return keys
+        for number, share in enumerate(shares, start=1)
+    ]
 
 
 def share_out(total: int, weights: list[float]) -> list[int]:
@@ -201,7 +219,8 @@ def share_out(total: int, weights: list[float]) -> list[int]:
     return shares
 
 
-def _people_the_world(world: World, *, rng: Random, plans: list[RacePlan], participants: int) -> None:
+def people_the_world(world: World, *, rng: Random, plans: list[RacePlan], participants: int) -> None:
+    """`plans`: one for each race of the world, in the order of its races."""
     races = list(world.races.values())
     ids = itertools.count(41_000_001)
     weights = [_event_weights(rng, race, plan, world.began) for race, plan in zip(races, plans, strict=True)]

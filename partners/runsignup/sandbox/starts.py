@@ -37,9 +37,9 @@ def plan_races(*, rng: Random, anchor: datetime, upcoming: list[int], past: list
     high = _take(waiting, round(total * 25 / 150))
     medium = _take(waiting, round(total * 35 / 150))
     plans = [
-        *_near(rng=rng, anchor=anchor, counts=high, soon=HIGH),
-        *_near(rng=rng, anchor=anchor, counts=medium, soon=MEDIUM),
-        *_far(rng=rng, anchor=anchor, counts=waiting),
+        *plan_near(rng=rng, anchor=anchor, counts=high, soon=HIGH, window=_WINDOWS[HIGH]),
+        *plan_near(rng=rng, anchor=anchor, counts=medium, soon=MEDIUM, window=_WINDOWS[MEDIUM]),
+        *plan_far(rng=rng, anchor=anchor, counts=waiting, days=150),
         *(_past(rng=rng, anchor=anchor, count=count) for count in past),
     ]
     rng.shuffle(plans)
@@ -62,8 +62,11 @@ def _take(waiting: list[int], wanted: int) -> list[int]:
     return taken
 
 
-def _near(*, rng: Random, anchor: datetime, counts: list[int], soon: str) -> list[RacePlan]:
-    first, last = _WINDOWS[soon]
+def plan_near(
+    *, rng: Random, anchor: datetime, counts: list[int], soon: str, window: tuple[int, int]
+) -> list[RacePlan]:
+    """Races of these numbers of events; `window`: minutes after the anchor of the first and the last start."""
+    first, last = window
     plans = []
     for number, count in enumerate(counts):
         offsets = _offsets(rng, count)
@@ -78,14 +81,18 @@ def _near(*, rng: Random, anchor: datetime, counts: list[int], soon: str) -> lis
     return plans
 
 
-def _far(*, rng: Random, anchor: datetime, counts: list[int]) -> list[RacePlan]:
+def plan_far(*, rng: Random, anchor: datetime, counts: list[int], days: int) -> list[RacePlan]:
+    """Races of these numbers of events on the Saturdays of the next `days` days, the day after tomorrow at the soonest.
+
+    One event of the first race has no time of day yet.
+    """
     plans = []
     # Two zones without summer time are always there, whatever the seed.
     towns = [next(town for town in TOWNS if town[3] == zone) for zone in ("America/Phoenix", "Pacific/Honolulu")]
     for number, count in enumerate(counts):
         town = towns[number] if number < len(towns) else rng.choice(TOWNS)
-        days = 2 + int(rng.random() ** 1.5 * 150)
-        starts = _morning(rng=rng, anchor=anchor, zone=town[3], days=days, count=count)
+        ahead = 2 + int(rng.random() ** 1.5 * days)
+        starts = _morning(rng=rng, anchor=anchor, zone=town[3], days=ahead, count=count)
         if number == 0:
             # "Some time that day": what a director leaves who has not decided yet.
             starts = (*starts[:-1], starts[-1].replace(hour=0, minute=0))

@@ -18,6 +18,7 @@ from rich.console import Console
 from partners.credential_problems import CredentialProblem
 from partners.gate import database_now
 from partners.models import Credential
+from partners.runsignup.sandbox.worlds import DEFAULT, WORLDS
 from project88.embedded_postgres import database_recreate
 from project88.environment import text as variable
 from sync.demo.people import NotEmpty, logins_make, partners_onboard, refuse_used_database
@@ -33,6 +34,7 @@ from sync.management.terminal import console_on
 from sync.processes import MANAGE, ProcessGroup
 from sync.services.backfill import Scope, backfill_claim
 from sync.services.discovery import discovery_run
+from sync.services.policies import policy_now
 
 LIFE = 60.0
 
@@ -58,6 +60,13 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--port", type=port_number, help="port of the web server on 127.0.0.1 (default: 8000 or the next)"
+        )
+        parser.add_argument(
+            "--world",
+            choices=list(WORLDS),
+            default=DEFAULT,
+            help="morning: 25 events start soon; saturday: 120 do, and one key wants more calls than it may make "
+            "(default: morning)",
         )
         parser.add_argument("--seed", type=int, default=88, help="which invented world (default: 88)")
         parser.add_argument(
@@ -130,7 +139,8 @@ def _sandbox(console: Console, group: ProcessGroup, options: dict[str, Any]) -> 
     started = time.monotonic()
     url = urlsplit(settings.RUNSIGNUP_URL)
     control = SandboxControl(f"{url.scheme}://{url.netloc}")
-    argv = [*MANAGE, "sandbox", "--port", str(url.port), "--seed", str(options["seed"]), "--life", str(options["life"])]
+    argv = [*MANAGE, "sandbox", "--port", str(url.port)]
+    argv += [word for name in ("world", "seed", "life") for word in (f"--{name}", str(options[name]))]
     log = log_dir() / "sandbox.log"
     group.start("sandbox", argv, log=log)
     wait_until(control.is_up, group, "sandbox", log=log, seconds=45.0)
@@ -168,7 +178,7 @@ def _finish(console: Console, group: ProcessGroup, control: SandboxControl, *, b
     console.print("Stopping the cluster …")
     control.set_life(0)
     group.stop("cluster")
-    verdict = promise_judge(since=began, until=ended, ledger=control.ledger())
+    verdict = promise_judge(since=began, until=ended, ledger=control.ledger(), policy=policy_now())
     comparison = mirror_compare(control) if check else None
     summary_print(console, verdict, comparison)
     if check and (verdict.broken or (comparison and comparison.differences)):

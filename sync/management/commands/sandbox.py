@@ -12,7 +12,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from partners.runsignup.sandbox import SandboxServer, build_world
+from partners.runsignup.sandbox import SandboxServer, World
+from partners.runsignup.sandbox.worlds import DEFAULT, WORLDS
+
+SIZES = ("keys", "races", "events", "participants")
 
 
 class Command(BaseCommand):
@@ -28,22 +31,27 @@ class Command(BaseCommand):
         parser.add_argument(
             "--port", type=_whole(0, 65_535), default=8089, help="port on 127.0.0.1, 0 for any free one (default: 8089)"
         )
-        parser.add_argument("--seed", type=int, default=1, help="which world (default: 1)")
         parser.add_argument(
-            "--keys", type=_whole(1, 10_000), default=13, help="API keys, one per timing partner (default: 13)"
-        )
-        parser.add_argument("--races", type=_whole(1, 100_000), default=60, help="races of all keys (default: 60)")
-        parser.add_argument(
-            "--events", type=_whole(1, 500_000), default=150, help="events still to come, 1 to 5 a race (default: 150)"
+            "--seed", type=int, default=1, help="another seed makes other races and people (default: 1)"
         )
         parser.add_argument(
-            "--participants", type=_whole(0, 5_000_000), default=20_000, help="people in all events (default: 20000)"
+            "--world",
+            choices=list(WORLDS),
+            default=DEFAULT,
+            help="morning: 25 events of 150 start soon; saturday: 120 of 644 do, a call takes 1.5 s, and one key wants "
+            "more calls than it may make (default: morning)",
         )
+        parser.add_argument("--keys", type=_whole(1, 10_000), help="API keys, one per timing partner (default: 13)")
+        parser.add_argument("--races", type=_whole(1, 100_000), help="races of all keys (default: 60)")
+        parser.add_argument(
+            "--events", type=_whole(1, 500_000), help="events still to come, 1 to 5 a race (default: 150)"
+        )
+        parser.add_argument("--participants", type=_whole(0, 5_000_000), help="people in all events (default: 20000)")
         parser.add_argument(
             "--hourly-limit", type=_whole(1, 1_000_000), default=1000, help="calls an hour of a key (default: 1000)"
         )
         parser.add_argument(
-            "--latency", type=_seconds, default=0.0, metavar="SECONDS", help="how long every call takes (default: 0)"
+            "--latency", type=_seconds, metavar="SECONDS", help="how long every call takes (default: 0; saturday: 1.5)"
         )
         parser.add_argument(
             "--life", type=_seconds, default=0.0, metavar="CHANGES_PER_MINUTE", help="how much happens (default: 0)"
@@ -58,20 +66,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            world = build_world(
-                seed=options["seed"],
-                anchor=options["anchor"],
-                keys=options["keys"],
-                races=options["races"],
-                events=options["events"],
-                participants=options["participants"],
-                hourly_limit=options["hourly_limit"],
-            )
+            world = _build(options)
         except ValueError as error:
             raise CommandError(str(error), returncode=2) from error
         except KeyboardInterrupt:
             raise CommandError("Stopped before the world was ready.", returncode=130) from None
-        server = SandboxServer(world, port=options["port"], latency=options["latency"], life=options["life"])
+        latency = WORLDS[options["world"]].latency if options["latency"] is None else options["latency"]
+        server = SandboxServer(world, port=options["port"], latency=latency, life=options["life"])
         stopping = threading.Event()
         signals = (signal.SIGINT, signal.SIGTERM)
         before = {number: signal.signal(number, lambda *_: stopping.set()) for number in signals}
@@ -108,6 +109,16 @@ class Command(BaseCommand):
             "  Ctrl-C stops it."
         )
         self.stdout.flush()
+
+
+def _build(options: dict[str, Any]) -> World:
+    """Raises ValueError with a sentence for sizes that this world cannot have."""
+    kind = WORLDS[options["world"]]
+    asked = {name: options[name] for name in SIZES if options[name] is not None}
+    for name in asked:
+        if name not in kind.sizes:
+            raise ValueError(f"The world {options['world']} has its own number of {name}: leave out --{name}.")
+    return kind.build(seed=options["seed"], anchor=options["anchor"], hourly_limit=options["hourly_limit"], **asked)
 
 
 def _whole(least: int, most: int) -> Callable[[str], int]:

@@ -55,6 +55,7 @@ def test_help_names_every_option_and_its_default():
     for option in (
         "--port",
         "--seed",
+        "--world",
         "--keys",
         "--races",
         "--events",
@@ -73,6 +74,7 @@ def test_help_names_every_option_and_its_default():
     [
         (("--port", "x"), "'x' is not a whole number"),
         (("--port", "70000"), "70000 is not between 0 and 65535"),
+        (("--world", "saturday", "--races", "5"), "has its own number of races: leave out --races"),
         (("--races", "5"), "13 keys need at least 13 races, not 5"),
         (("--events", "9999"), "between 57 and 285 events to come, not 9999"),
         (("--latency", "-1"), "-1 is not between 0 and"),
@@ -86,6 +88,13 @@ def test_a_bad_value_is_a_clear_sentence_and_exit_code_2(arguments: tuple[str, .
     assert refused.returncode == 2
     assert sentence in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_a_world_that_there_is_not_is_refused_with_the_list():
+    refused = run("--world", "sunday")
+    assert refused.returncode == 2
+    assert "'sunday'" in refused.stderr
+    assert all(name in refused.stderr for name in ("morning", "saturday"))
 
 
 def test_a_port_in_use_is_a_clear_sentence():
