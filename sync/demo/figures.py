@@ -54,7 +54,8 @@ class TierFigures:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HighFigures:
     """The HIGH events of the keys whose races want more calls than they may make, or of all others. `period`: the
-    longest, in seconds, that the pace left to them. `gaps`: how old a list became before the next sync began."""
+    longest, in seconds, that the pace left to them. `gaps`: from the start of a sync to the next of the same event.
+    `oldest`: the oldest that a list was, also before its first sync and after its last."""
 
     overloaded: bool
     keys: int
@@ -62,6 +63,7 @@ class HighFigures:
     period: float
     late: Spread
     gaps: Spread
+    oldest: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,42 +147,46 @@ def high_figures(
     runs: Sequence[GoodRun], paces: Mapping[int, Pace], *, since: datetime, until: datetime, policy: Policy
 ) -> tuple[HighFigures, ...]:
     """First the keys within their budget, then the overloaded ones; a group without HIGH events is left out."""
-    gaps = _high_gaps(runs, since=since, until=until, policy=policy)
+    ages = _high_ages(runs, since=since, until=until, policy=policy)
     groups = []
     for overloaded in (False, True):
-        keys = {key for key in gaps if paces[key].overloaded == overloaded}
+        keys = {key for key in ages if paces[key].overloaded == overloaded}
         if not keys:
             continue
+        of_events = [of_event for key in keys for of_event in ages[key]]
         of_group = [run for run in runs if run.credential_id in keys and run.tier == Tier.HIGH]
         groups.append(
             HighFigures(
                 overloaded=overloaded,
                 keys=len(keys),
-                events=sum(len(gaps[key]) for key in keys),
+                events=len(of_events),
                 period=max(max(paces[key].periods[Tier.HIGH], paces[key].final).total_seconds() for key in keys),
                 late=Spread.of([run.late for run in of_group if run.late is not None]),
-                gaps=Spread.of([gap for key in keys for of_event in gaps[key].values() for gap in of_event]),
+                gaps=Spread.of([age for of_event in of_events for age in of_event[1:-1]]),
+                oldest=max(age for of_event in of_events for age in of_event),
             )
         )
     return tuple(groups)
 
 
-def _high_gaps(
+def _high_ages(
     runs: Iterable[GoodRun], *, since: datetime, until: datetime, policy: Policy
-) -> dict[int, dict[int, list[float]]]:
-    """By key and event: seconds between the syncs of what is HIGH, from when it became so (or `since`) to `until`."""
+) -> dict[int, list[list[float]]]:
+    """By key, for each HIGH event: how old its list became before each of its syncs, and until now.
+
+    Seconds; the first from when it became HIGH, or from `since`.
+    """
     starts: dict[int, list[datetime]] = {}
     for run in runs:
         starts.setdefault(run.event_id, []).append(run.started_at)
-    gaps: dict[int, dict[int, list[float]]] = {}
+    ages: dict[int, list[list[float]]] = {}
     for row in EventSync.objects.filter(tier=Tier.HIGH.value).select_related("event__race"):
         window = window_of(row.event)
         begun = max(since, tier_begins(window, Tier.HIGH, policy=policy)) if window else since
         moments = [begun, *(at for at in starts.get(row.event_id, []) if at > begun), until]
-        gaps.setdefault(row.credential_id, {})[row.event_id] = [
-            (later - earlier).total_seconds() for earlier, later in pairwise(moments)
-        ]
-    return gaps
+        of_event = [(later - earlier).total_seconds() for earlier, later in pairwise(moments)]
+        ages.setdefault(row.credential_id, []).append(of_event)
+    return ages
 
 
 def cycle_figures(*, since: datetime, until: datetime) -> CycleFigures:

@@ -96,10 +96,10 @@ def _high_broken(groups: Sequence[HighFigures]) -> list[str]:
     broken = []
     for group in groups:
         who = "an overloaded key" if group.overloaded else "a key within its budget"
-        oldest = group.period + OLDEST_OVER_PERIOD
-        if group.gaps.most > oldest:
+        allowed = group.period + OLDEST_OVER_PERIOD
+        if group.oldest > allowed:
             broken.append(
-                f"The list of a HIGH event of {who} was {group.gaps.most:.0f} s old; {oldest:.0f} s are allowed."
+                f"The list of a HIGH event of {who} was {group.oldest:.0f} s old; {allowed:.0f} s are allowed."
             )
         # Whoever wants more calls than there are waits for calls: its gaps are the promise.
         if group.overloaded:

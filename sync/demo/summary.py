@@ -58,7 +58,7 @@ def _tier_table(verdict: Verdict) -> Table:
 
 def _high_table(verdict: Verdict) -> Table:
     table = Table(title="HIGH: start minus due, and from one sync to the next, in seconds")
-    for name in ("keys", "events", "every", "late p50", "p95", "max", "gap p50", "p95", "max"):
+    for name in ("keys", "events", "every", "late p50", "p95", "max", "gap p50", "p95", "max", "oldest list"):
         table.add_column(name, justify="left" if name == "keys" else "right")
     for group in verdict.high:
         table.add_row(
@@ -67,6 +67,7 @@ def _high_table(verdict: Verdict) -> Table:
             f"{group.period:.0f} s",
             *_spread(group.late, 1),
             *_spread(group.gaps, 0),
+            f"{group.oldest:.0f} s",
         )
     return table
 
