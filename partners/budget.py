@@ -18,6 +18,9 @@ RAISE_STEP = 25
 RAISE_EVERY = 300.0
 SHORTEST_PAUSE = 60.0
 LONGEST_PAUSE = 3600.0
+# Of a key's limit. Our own count and the provider's may differ by what was in flight, by when its hour begins and by a
+# limit that is a little lower than we were told; a quarter of the limit is more than all of that.
+EXPLAINED_BY_US = 0.75
 
 Purpose = Literal["HIGH", "MEDIUM", "LOW", "background"]
 Reserves = Mapping[Purpose, int]
@@ -85,3 +88,16 @@ def pause(*, retry_after: float | None) -> float:
 def raised(*, rate: int, limit: int, since_change: float) -> int:
     """The rate after `since_change` seconds without trouble: a step every five minutes up to the limit."""
     return min(limit, rate + RAISE_STEP * int(since_change // RAISE_EVERY)) if rate < limit else limit
+
+
+def used_elsewhere(*, limit: int, calls: int) -> bool:
+    """Whether a throttling after `calls` of ours within an hour means that somebody else spends the key as well."""
+    return calls < EXPLAINED_BY_US * limit
+
+
+def installation_places(limit: int, *, purpose: Purpose) -> int:
+    """How many of the `limit` calls at once of the whole installation this purpose may have.
+
+    A quarter stays free of background work: loads of history must never keep the races of today waiting.
+    """
+    return max(1, limit * 3 // 4) if purpose == "background" else limit

@@ -7,23 +7,27 @@ database's, so that several machines agree.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Sum
 
 from partners import budget
 from partners.budget import RESERVES, Purpose, Reserves
+from partners.call_places import LOOK_AGAIN, PLACE_LASTS, HeldPlace, no_place_reason, place_claim, place_release
 from partners.models import ApiUsage, CallBudget, Credential
 from partners.runsignup.errors import Throttled
+from partners.used_elsewhere import elsewhere_text
 
-CALLS_AT_ONCE = 2
-# A call ends 30 s after its connection stands (the transport's deadline), and finding that may take a while; a killed
-# caller's place is free again after this.
-PLACE_LASTS = timedelta(seconds=60)
+T = TypeVar("T")
+
+# The provider's own rule (contract §5.3).
+KEY_CALLS_AT_ONCE = 2
+HOUR = timedelta(hours=1)
 
 
 class NoBudget(Exception):
@@ -37,13 +41,15 @@ class NoBudget(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetState:
-    """One key's budget at `at`: what the planner needs to know. `paused_until` is None when it may call."""
+    """One key's budget at `at`: what the planner needs to know. `paused_until` is None when it may call;
+    `used_elsewhere`: the sentence when another program seems to use the key, else ""."""
 
     credential_id: int
     limit: int
     rate: int
     free: int
     paused_until: datetime | None
+    used_elsewhere: str
     at: datetime
 
 
@@ -58,26 +64,27 @@ def database_now() -> datetime:
 def call(
     credential_id: int, *, purpose: Purpose, patience: float = 0.0, reserves: Reserves = RESERVES
 ) -> Iterator[None]:
-    """Spend one call and hold one of the key's two places while the body makes it.
+    """Spend one call and hold one of the key's two places, and one of the installation's, while the body makes it.
 
     Waits up to `patience` seconds for it; raises NoBudget before the body when that is not enough. A `Throttled` that
     leaves the body slows the key down. Must not be used inside a transaction: the debit has to stand whatever happens
     to the caller's work.
     """
-    place = _debit_patiently(credential_id, purpose=purpose, patience=patience, reserves=reserves)
+    place = patiently(lambda: _debit(credential_id, purpose=purpose, reserves=reserves), patience=patience)
     try:
         yield
     except Throttled as error:
-        _slow_down(credential_id, retry_after=error.retry_after)
+        _slow_down(credential_id, error)
         raise
     finally:
         _give_back_place(credential_id, place)
 
 
-def _debit_patiently(credential_id: int, *, purpose: Purpose, patience: float, reserves: Reserves) -> datetime:
+def patiently(debit: Callable[[], T], *, patience: float) -> T:
+    """What `debit` returns, tried again for up to `patience` seconds when it raises NoBudget."""
     while True:
         try:
-            return _debit(credential_id, purpose=purpose, reserves=reserves)
+            return debit()
         except NoBudget as refusal:
             if refusal.wait > patience:
                 raise
@@ -85,8 +92,8 @@ def _debit_patiently(credential_id: int, *, purpose: Purpose, patience: float, r
             time.sleep(refusal.wait)
 
 
-def _debit(credential_id: int, *, purpose: Purpose, reserves: Reserves) -> datetime:
-    """The end of the place that the call holds. Raises NoBudget; what was learned of the budget stays all the same."""
+def _debit(credential_id: int, *, purpose: Purpose, reserves: Reserves) -> HeldPlace:
+    """The place that the call holds. Raises NoBudget; what was learned of the budget stays all the same."""
     # durable: a call inside a transaction would hold locks while the network is slow, and its debit could be undone.
     with transaction.atomic(durable=True):
         row = _locked(credential_id)
@@ -101,14 +108,14 @@ def _debit(credential_id: int, *, purpose: Purpose, reserves: Reserves) -> datet
                 "paused_until",
             ]
         )
-        if isinstance(place, datetime):
+        if isinstance(place, HeldPlace):
             _count(credential_id, now=now, calls=1)
     if isinstance(place, NoBudget):
         raise place
     return place
 
 
-def _place_or_refusal(row: CallBudget, *, purpose: Purpose, reserves: Reserves, now: datetime) -> datetime | NoBudget:
+def _place_or_refusal(row: CallBudget, *, purpose: Purpose, reserves: Reserves, now: datetime) -> HeldPlace | NoBudget:
     limit = row.credential.hourly_limit
     rate = _recover(row, limit=limit, now=now)
     if paused := _paused_until(row, now):
@@ -116,16 +123,21 @@ def _place_or_refusal(row: CallBudget, *, purpose: Purpose, reserves: Reserves, 
         return NoBudget(f"the provider asked this key to pause until {paused:%H:%M:%S} UTC", wait=wait)
     row.calls_in_flight = [until for until in row.calls_in_flight if now < until <= now + PLACE_LASTS]
     # One place is always the lanes': two loads of history at once must not keep the races of today waiting.
-    most = CALLS_AT_ONCE - 1 if purpose == "background" else CALLS_AT_ONCE
+    most = KEY_CALLS_AT_ONCE - 1 if purpose == "background" else KEY_CALLS_AT_ONCE
     if len(row.calls_in_flight) >= most:
         return NoBudget(f"{len(row.calls_in_flight)} calls of this key are running", wait=1.0)
     arrival = _arrival(row, now, rate=rate)
-    arrival, wait = budget.spend(rate=rate, arrival=arrival, now=now.timestamp(), purpose=purpose, reserves=reserves)
-    row.theoretical_arrival_at = now + timedelta(seconds=arrival - now.timestamp())
+    spent, wait = budget.spend(rate=rate, arrival=arrival, now=now.timestamp(), purpose=purpose, reserves=reserves)
+    # Also when it is refused: what a clock that was set back left there must not move on with each look.
+    row.theoretical_arrival_at = _moment(arrival, now)
     if wait:
         return NoBudget(f"the key's {limit} calls an hour are in use, {purpose} waits", wait=wait)
-    place = now + PLACE_LASTS
-    row.calls_in_flight = [*row.calls_in_flight, place]
+    # Last: what is claimed is used.
+    place = place_claim(purpose=purpose, now=now)
+    if place is None:
+        return NoBudget(no_place_reason(purpose=purpose), wait=LOOK_AGAIN)
+    row.theoretical_arrival_at = _moment(spent, now)
+    row.calls_in_flight = [*row.calls_in_flight, place.until]
     return place
 
 
@@ -137,6 +149,10 @@ def _locked(credential_id: int) -> CallBudget:
 def _arrival(row: CallBudget, now: datetime, *, rate: int) -> float:
     arrival = (row.theoretical_arrival_at or now).timestamp()
     return budget.believable_arrival(rate=rate, arrival=arrival, now=now.timestamp())
+
+
+def _moment(arrival: float, now: datetime) -> datetime:
+    return now + timedelta(seconds=arrival - now.timestamp())
 
 
 def _paused_until(row: CallBudget, now: datetime) -> datetime | None:
@@ -171,25 +187,45 @@ def _count(credential_id: int, *, now: datetime, calls: int = 0, throttled: int 
         ApiUsage.objects.filter(pk=usage.pk).update(calls=F("calls") + calls, throttled=F("throttled") + throttled)
 
 
-def _slow_down(credential_id: int, *, retry_after: float | None) -> None:
+def _slow_down(credential_id: int, error: Throttled) -> None:
     with transaction.atomic():
         row = _locked(credential_id)
         now = database_now()
-        rate = min(row.rate_per_hour or row.credential.hourly_limit, row.credential.hourly_limit)
+        limit = row.credential.hourly_limit
+        rate = min(row.rate_per_hour or limit, limit)
         # Two calls may be throttled for one reason: the second one inside the pause does not count again.
         if not (row.paused_until and row.paused_until > now):
             row.rate_per_hour, row.rate_changed_at = budget.slowed(rate=rate), now
-        until = now + timedelta(seconds=budget.pause(retry_after=retry_after))
+        until = now + timedelta(seconds=budget.pause(retry_after=error.retry_after))
         row.paused_until = max(until, row.paused_until or until)
-        row.save(update_fields=["rate_per_hour", "rate_changed_at", "paused_until"])
+        if error.of_key:
+            _look_for_others(row, limit=limit, now=now)
+        row.save(
+            update_fields=[
+                "rate_per_hour",
+                "rate_changed_at",
+                "paused_until",
+                "used_elsewhere_at",
+                "used_elsewhere_calls",
+            ]
+        )
         _count(credential_id, now=now, throttled=1)
 
 
-def _give_back_place(credential_id: int, place: datetime) -> None:
+def _look_for_others(row: CallBudget, *, limit: int, now: datetime) -> None:
+    """Remember it when our own calls of the last hour do not explain that the key was throttled."""
+    minutes = ApiUsage.objects.filter(credential_id=row.credential_id, minute__gt=now - HOUR, minute__lte=now)
+    calls = minutes.aggregate(made=Sum("calls"))["made"] or 0
+    if budget.used_elsewhere(limit=limit, calls=calls):
+        row.used_elsewhere_at, row.used_elsewhere_calls = now, calls
+
+
+def _give_back_place(credential_id: int, place: HeldPlace) -> None:
     with transaction.atomic():
         row = _locked(credential_id)
-        row.calls_in_flight = [until for until in row.calls_in_flight if until != place]
+        row.calls_in_flight = [until for until in row.calls_in_flight if until != place.until]
         row.save(update_fields=["calls_in_flight"])
+        place_release(place)
 
 
 def budget_states(credentials: list[Credential]) -> dict[int, BudgetState]:
@@ -208,6 +244,7 @@ def budget_states(credentials: list[Credential]) -> dict[int, BudgetState]:
             rate=rate,
             free=free,
             paused_until=paused,
+            used_elsewhere=elsewhere_text(row, limit=credential.hourly_limit, now=now),
             at=now,
         )
     return states

@@ -92,6 +92,20 @@ class CallBudget(models.Model):
     )
     lane_lease_until = models.DateTimeField(null=True)
     lane_called_at = models.DateTimeField(null=True, help_text="When a cycle last queued a lane task.")
+    used_elsewhere_at = models.DateTimeField(
+        null=True, help_text="When the provider last throttled this key although we had made far fewer calls."
+    )
+    used_elsewhere_calls = models.PositiveIntegerField(default=0, help_text="Our calls in the hour before that.")
+
+
+class CallPlace(models.Model):
+    """One of the provider calls that the whole installation may have at once. Free: `held_until` is null or past.
+
+    Made when first needed, as many as the setting says; those above it stay and are not given out.
+    """
+
+    number = models.PositiveIntegerField(primary_key=True)
+    held_until = models.DateTimeField(null=True)
 
 
 class ApiUsage(models.Model):

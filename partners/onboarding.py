@@ -58,7 +58,13 @@ def credential_try(*, api_key: str, api_secret: Secret, key_style: str, now: dat
     stored = Credential.objects.filter(api_key=api_key).defer("api_secret").first()
     if stored is not None:
         raise _already_stored(stored)
-    return _test(api_key=api_key, api_secret=api_secret, key_style=key_style, call_gate=trial_gate(api_key), now=now)
+    return _test(
+        api_key=api_key,
+        api_secret=api_secret,
+        key_style=key_style,
+        call_gate=trial_gate(api_key, patience=VERIFY_PATIENCE),
+        now=now,
+    )
 
 
 def _already_stored(stored: Credential) -> CredentialProblem:

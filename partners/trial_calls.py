@@ -14,35 +14,41 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 from django.utils.crypto import salted_hmac
 
-from partners.budget import BURST, Bucket
-from partners.gate import CALLS_AT_ONCE, PLACE_LASTS, NoBudget, database_now
+from partners.budget import BURST, Bucket, Purpose
+from partners.call_places import LOOK_AGAIN, PLACE_LASTS, HeldPlace, no_place_reason, place_claim, place_release
+from partners.gate import KEY_CALLS_AT_ONCE, NoBudget, database_now, patiently
 from partners.models import ApiUsage, CallBudget, Credential, TrialCall
 
 HOUR = timedelta(hours=1)
 # Not more than a fresh key may burst: booked later, they never exceed what its bucket holds.
 TRIALS_PER_HOUR = BURST
+# A person waits for the answer.
+PURPOSE: Purpose = "HIGH"
 
 
 def key_digest(api_key: str) -> str:
     return salted_hmac("partners.trial_calls", api_key, algorithm="sha256").hexdigest()
 
 
-def trial_gate(api_key: str) -> Callable[[], AbstractContextManager[None]]:
-    """A gate for a client that tries `api_key`. Raises NoBudget when it was tried too often."""
+def trial_gate(api_key: str, *, patience: float = 0.0) -> Callable[[], AbstractContextManager[None]]:
+    """A gate for a client that tries `api_key`. Raises NoBudget when it was tried too often, or when a place does not
+    become free within `patience` seconds."""
     digest = key_digest(api_key)
 
     @contextmanager
     def gate() -> Iterator[None]:
-        call = _debit(digest)
+        call, place = patiently(lambda: _debit(digest), patience=patience)
         try:
             yield
         finally:
-            TrialCall.objects.filter(pk=call.pk).update(ended_at=database_now())
+            with transaction.atomic():
+                TrialCall.objects.filter(pk=call.pk).update(ended_at=database_now())
+                place_release(place)
 
     return gate
 
 
-def _debit(digest: str) -> TrialCall:
+def _debit(digest: str) -> tuple[TrialCall, HeldPlace]:
     # durable, like the gate of stored keys: the debit has to stand whatever happens to the caller's work.
     with transaction.atomic(durable=True):
         with connection.cursor() as cursor:
@@ -54,9 +60,12 @@ def _debit(digest: str) -> TrialCall:
             wait = (calls[0].at + HOUR - now).total_seconds()
             raise NoBudget(f"this key was tried {len(calls)} times within the hour", wait=wait)
         running = [call for call in calls if call.ended_at is None and call.at + PLACE_LASTS > now]
-        if len(running) >= CALLS_AT_ONCE:
+        if len(running) >= KEY_CALLS_AT_ONCE:
             raise NoBudget("somebody else is testing this key", wait=1.0)
-        return TrialCall.objects.create(key_digest=digest, at=now)
+        place = place_claim(purpose=PURPOSE, now=now)
+        if place is None:
+            raise NoBudget(no_place_reason(purpose=PURPOSE), wait=LOOK_AGAIN)
+        return TrialCall.objects.create(key_digest=digest, at=now), place
 
 
 def trials_book(credential: Credential) -> int:

@@ -42,6 +42,15 @@ def boolean(name: str, *, default: bool) -> bool:
     raise ImproperlyConfigured(f"{name} is {value!r}. Write true or false.")
 
 
+def whole_number(name: str, *, default: int, least: int, most: int, hint: str) -> int:
+    """A count. What is not written in digits, or out of bounds, is refused; `hint` says what is counted."""
+    value = text(name) or str(default)
+    # Digits only: int() also takes "1_6" and " +16".
+    if not re.fullmatch(r"[0-9]{1,9}", value) or not least <= int(value) <= most:
+        raise ImproperlyConfigured(f"{name} is {value!r}. Write a whole number from {least} to {most}: {hint}")
+    return int(value)
+
+
 def words(name: str) -> list[str]:
     """A comma list; blanks around the items do not count."""
     return [item.strip() for item in text(name).split(",") if item.strip()]

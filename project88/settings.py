@@ -47,6 +47,15 @@ RUNSIGNUP_REG, RUNSIGNUP_REG_SECRET = environment.both_or_neither(
     "RUNSIGNUP_REG_SECRET",
     hint="RunSignup's API caller registration is an id with a token and a secret; half of it fails every call.",
 )
+# Counted in the database, so it holds for all machines together; a key by itself never makes more than two.
+CALLS_AT_ONCE = environment.whole_number(
+    "CALLS_AT_ONCE",
+    default=16,
+    least=1,
+    most=1000,
+    hint="the most calls to RunSignUp that all machines together make at once. 16 is the default; "
+    "the same on every machine.",
+)
 
 INSTALLED_APPS = [
     "project88.apps.Project88AdminConfig",

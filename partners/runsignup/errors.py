@@ -31,11 +31,13 @@ class Transient(ProviderError):
 
 
 class Throttled(ProviderError):
-    """The provider said slow down. `retry_after` in seconds as it asked, None when it did not or not readably."""
+    """The provider said slow down. `retry_after` in seconds as it asked, None when it did not or not readably; `of_key`
+    when it counts the calls of this key, not when the provider itself has too much to do."""
 
-    def __init__(self, text: str, *, retry_after: float | None = None, **more: object) -> None:
+    def __init__(self, text: str, *, retry_after: float | None = None, of_key: bool = False, **more: object) -> None:
         super().__init__(text, **more)  # type: ignore[arg-type]
         self.retry_after = retry_after
+        self.of_key = of_key
 
 
 class Refused(ProviderError):

@@ -23,6 +23,10 @@ class Outcome:
     scope: Scope | None = None
 
 
+# How the provider says that a key has made too many calls.
+THROTTLED_CODE = 14
+THROTTLED_STATUS = 429
+
 _OUR_BUG = "RunSignUp does not understand what Project88 asked"
 
 BY_CODE: dict[int, Outcome] = {
@@ -38,7 +42,7 @@ BY_CODE: dict[int, Outcome] = {
     10: Outcome(Unexpected, _OUR_BUG),
     11: Outcome(Unexpected, _OUR_BUG),
     13: Outcome(Refused, "RunSignUp wants a login that this API key does not have: use another key", "key"),
-    14: Outcome(Throttled, "RunSignUp asked this key to slow down"),
+    THROTTLED_CODE: Outcome(Throttled, "RunSignUp asked this key to slow down"),
     15: Outcome(Gone, "RunSignUp does not know this id (any more)"),
     17: Outcome(
         Refused,
@@ -53,7 +57,7 @@ UNAVAILABLE = "RunSignUp is unavailable"
 BY_STATUS: dict[int, Outcome] = {
     **{status: Outcome(Transient, f"{UNAVAILABLE}: it redirects elsewhere") for status in (301, 302, 303, 307, 308)},
     404: Outcome(Unexpected, "RunSignUp has no such page: the address in RUNSIGNUP_URL may be wrong"),
-    429: Outcome(Throttled, "RunSignUp asked this key to slow down"),
+    THROTTLED_STATUS: Outcome(Throttled, "RunSignUp asked this key to slow down"),
     **{status: Outcome(Transient, UNAVAILABLE) for status in range(500, 600)},
 }
 UNKNOWN = Outcome(Unexpected, "RunSignUp gave an answer that Project88 does not know")
@@ -64,7 +68,7 @@ def by_status(answer: Answer) -> ProviderError:
     row = BY_STATUS.get(answer.status, UNKNOWN)
     if answer.status == 503 and answer.retry_after is not None:
         # Without Retry-After a 503 is an outage like any other; with it the provider says when to come back.
-        row = BY_STATUS[429]
+        row = BY_STATUS[THROTTLED_STATUS]
     return _outcome(row, answer, asked="race")
 
 
@@ -91,6 +95,11 @@ def _outcome(row: Outcome, answer: Answer, *, asked: Scope, code: int | None = N
         return Refused(text, scope=row.scope or asked, code=code, http_status=answer.status, provider_text=words)
     if row.kind is Throttled:
         return Throttled(
-            text, retry_after=answer.retry_after, code=code, http_status=answer.status, provider_text=words
+            text,
+            retry_after=answer.retry_after,
+            of_key=code == THROTTLED_CODE or answer.status == THROTTLED_STATUS,
+            code=code,
+            http_status=answer.status,
+            provider_text=words,
         )
     return row.kind(text, code=code, http_status=answer.status, provider_text=words)
