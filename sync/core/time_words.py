@@ -22,7 +22,7 @@ class Clock:
         """Today "06:41 EDT", another day "Sat Jun 6, 08:00 EDT", another year with the year."""
         local = at.astimezone(self.zone)
         clock = f"{local:%H:%M:%S}" if seconds else f"{local:%H:%M}"
-        day = self._day(local)
+        day = "" if self.is_today(at) else f"{self.day(at)}, "
         text = f"{day}{clock} {zone_name(local)}"
         return f"{text} ({at.astimezone(UTC):%H:%M:%S} UTC)" if self.with_utc and seconds else self._beside(text, at)
 
@@ -37,12 +37,14 @@ class Clock:
         """To the second, and how far away: "06:41:20 EDT, 40 s ago"."""
         return f"{self.text(at, seconds=True)}, {self.span(at)}"
 
-    def _day(self, local: datetime) -> str:
-        here = self.now.astimezone(self.zone)
-        if local.date() == here.date():
-            return ""
-        year = f" {local.year}" if local.year != here.year else ""
-        return f"{local:%a %b} {local.day}{year}, "
+    def is_today(self, at: datetime) -> bool:
+        return at.astimezone(self.zone).date() == self.now.astimezone(self.zone).date()
+
+    def day(self, at: datetime) -> str:
+        """ "Sat Jun 6", with the year when it is not this one."""
+        local = at.astimezone(self.zone)
+        year = f" {local.year}" if local.year != self.now.astimezone(self.zone).year else ""
+        return f"{local:%a %b} {local.day}{year}"
 
     def _beside(self, text: str, at: datetime) -> str:
         return f"{text} ({at.astimezone(UTC):%H:%M} UTC)" if self.with_utc else text
@@ -68,8 +70,18 @@ def span_words(span: timedelta) -> str:
     if seconds < 120:
         return f"{seconds} s"
     minutes, rest = divmod(seconds, 60)
+    return f"{minutes} min {rest} s" if rest and minutes < 10 else _minutes_words(minutes)
+
+
+def whole_minutes(span: timedelta) -> str:
+    """ "less than a minute", "14 min", "2 h 14 min", "3 days 4 h", "12 days": what changes once a minute at most."""
+    minutes = int(span / timedelta(minutes=1))
+    return _minutes_words(minutes) if minutes else "less than a minute"
+
+
+def _minutes_words(minutes: int) -> str:
     if minutes < 60:
-        return f"{minutes} min {rest} s" if rest and minutes < 10 else f"{minutes} min"
+        return f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
     if hours < 48:
         return f"{hours} h {minutes} min" if minutes else f"{hours} h"

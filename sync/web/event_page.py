@@ -12,6 +12,7 @@ from races.models import Event
 from sync.core.tiers import zone_of
 from sync.models import SyncRun
 from sync.services.event_schedule import EVENT_GONE
+from sync.services.policies import policy_now
 from sync.web.asked import Asked, asked_note
 from sync.web.event_status import EventStatus, event_statuses, with_state
 from sync.web.race_sentence import Sentence, race_sentence
@@ -45,9 +46,10 @@ class EventPage:
 
 def event_head(*, event: Event, now: datetime) -> EventHead:
     """`event` from `with_state`."""
-    beat = last_beat(now=now)
+    policy = policy_now()
+    beat = last_beat(now=now, policy=policy)
     zone = zone_of(event.race.timezone)
-    (status,) = event_statuses([event], beat=beat, now=now)
+    (status,) = event_statuses([event], beat=beat, now=now, policy=policy)
     race = race_header(event.race, now=now)
     return EventHead(
         race=race,

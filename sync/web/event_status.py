@@ -10,21 +10,24 @@ from zoneinfo import ZoneInfo
 from django.db.models import Count, Q, QuerySet
 
 from partners.gate import BudgetState, budget_states
+from partners.models import CallBudget
 from races.models import Event, Participant
-from sync.core.pace import Pace
+from sync.core.pace import Pace, is_final
+from sync.core.planning import Candidate, KeyState
 from sync.core.policy import Policy, Tier
 from sync.core.status import EventState, Status, Word, status_of
 from sync.core.tiers import PLACEHOLDER_EARLIEST, PLACEHOLDER_LATEST, finished_after, zone_of
+from sync.core.time_words import whole_minutes
 from sync.models import EventSync, SyncRun, Trigger
 from sync.services.cycles import blocked_reason
 from sync.services.event_schedule import EVENT_GONE, RACE_GONE, RACE_OFF, closed_reason, window_of
-from sync.services.key_pace import key_pace
+from sync.services.key_pace import key_paces
 from sync.services.policies import policy_now
-from sync.web.lateness import late_cause, paused_text
+from sync.web.lateness import Waiting, late_cause, paused_text
 from sync.web.runs import SHOWN_RUNS, RunRow, Strip, last_runs_text, latest_runs, run_row, short_error, strip
 from sync.web.scheduler import Beat
 from sync.web.switches import switched_off, why_no_sync
-from sync.web.times import Moment, day_text, moment, span_text
+from sync.web.times import Moment, day_text, moment
 from sync.web.words import ICONS, KIND_OF_WORD, Kind, TierView, tier_view
 
 NOT_IN_SCHEDULE = "It is not in the schedule yet: the next discovery adds it."
@@ -109,6 +112,7 @@ class Known:
     runs: dict[int, list[SyncRun]]
     errors: dict[int, str]
     budgets: dict[int, BudgetState]
+    lanes: dict[int, datetime | None]
     paces: dict[int, Pace]
     beat: Beat
 
@@ -120,9 +124,14 @@ def with_state(events: QuerySet[Event]) -> QuerySet[Event]:
     )
 
 
-def event_statuses(events: Sequence[Event], *, beat: Beat, now: datetime, runs: bool = True) -> tuple[EventStatus, ...]:
-    """The states of `events` (from `with_state`), in their order. The number of queries does not depend on theirs."""
-    policy = policy_now()
+def event_statuses(
+    events: Sequence[Event], *, beat: Beat, now: datetime, runs: bool = True, policy: Policy | None = None
+) -> tuple[EventStatus, ...]:
+    """The states of `events` (from `with_state`), in their order. The number of queries does not depend on theirs.
+
+    `policy`: the one in force, unless the caller has read it already.
+    """
+    policy = policy or policy_now()
     ids = [event.pk for event in events]
     credentials = {event.race.credential_id: event.race.credential for event in events}
     recent = latest_runs(ids) if runs else {}
@@ -136,11 +145,18 @@ def event_statuses(events: Sequence[Event], *, beat: Beat, now: datetime, runs: 
         runs=recent,
         errors=_errors(events, recent),
         budgets=budgets,
-        # The list of races names no periods, so it does not ask for each of its keys.
-        paces={pk: key_pace(pk, rate=budgets[pk].rate, now=now, policy=policy) for pk in credentials} if runs else {},
+        lanes=_lanes(events),
+        paces=key_paces({pk: budget.rate for pk, budget in budgets.items()}, now=now, policy=policy),
         beat=beat,
     )
     return tuple(_status(event, known, now=now, policy=policy) for event in events)
+
+
+def _lanes(events: Sequence[Event]) -> dict[int, datetime | None]:
+    """The ends of the leases of the lanes to which any of these events was handed, by credential."""
+    keys = {event.race.credential_id for event in events if getattr(getattr(event, "sync", None), "picked_at", None)}
+    leases = CallBudget.objects.filter(credential__in=keys) if keys else CallBudget.objects.none()
+    return dict(leases.values_list("credential_id", "lane_lease_until"))
 
 
 def _errors(events: Sequence[Event], recent: dict[int, list[SyncRun]]) -> dict[int, str]:
@@ -174,7 +190,8 @@ def _status(event: Event, known: Known, *, now: datetime, policy: Policy) -> Eve
     window = window_of(event)
     ended = finished_after(window, policy=policy) if window is not None else None
     over = ended is not None and now > ended
-    status = _word(event, row, running=event.pk in known.running, over=over, now=now, policy=policy)
+    pace = known.paces.get(event.race.credential_id)
+    status = _word(event, row, running=event.pk in known.running, over=over, pace=pace, now=now, policy=policy)
     kind = KIND_OF_WORD[status.word]
     recent = known.runs.get(event.pk, [])
     tier = Tier(row.tier) if row and row.tier and not over else None
@@ -188,16 +205,16 @@ def _status(event: Event, known: Known, *, now: datetime, policy: Policy) -> Eve
         starts=None if event.start_is_placeholder else moment(event.starts_at, zone=zone, now=now, seconds=False),
         start_text=_start_text(event, zone=zone, now=now),
         start_problem=_start_problem(event),
-        tier=tier_view(tier, window=window, policy=policy, pace=known.paces.get(event.race.credential_id), now=now),
+        tier=tier_view(tier, window=window, policy=policy, pace=pace, now=now),
         status=status,
         kind=kind,
         icon=ICONS[kind],
-        cause=_cause(status, row, known, event, zone=zone, now=now),
+        cause=_cause(status, row, known, event, policy=policy, now=now),
         over=over,
         off=bool(_off(event, over=over)),
         gone=event.gone_at is not None,
         checks_ended=ended if over else None,
-        checks_last=span_text(policy.after_start),
+        checks_last=whole_minutes(policy.after_start),
         checked_at=row.checked_at if row else None,
         removals_checked_at=row.removals_checked_at if row else None,
         due_at=due_at,
@@ -217,9 +234,19 @@ def _status(event: Event, known: Known, *, now: datetime, policy: Policy) -> Eve
     )
 
 
-def _word(event: Event, row: EventSync | None, *, running: bool, over: bool, now: datetime, policy: Policy) -> Status:
+def _word(
+    event: Event,
+    row: EventSync | None,
+    *,
+    running: bool,
+    over: bool,
+    pace: Pace | None,
+    now: datetime,
+    policy: Policy,
+) -> Status:
+    tier = Tier(row.tier) if row and row.tier else None
     state = EventState(
-        tier=Tier(row.tier) if row and row.tier else None,
+        tier=tier,
         due_at=row.due_at if row else None,
         checked_at=row.checked_at if row else None,
         is_running=running,
@@ -228,6 +255,8 @@ def _word(event: Event, row: EventSync | None, *, running: bool, over: bool, now
         blocked_reason=_blocked(event, row, over=over),
         over=over,
         off_reason=_off(event, over=over),
+        # What a crowded key checks every 84 s is not late 61 s after it was due.
+        period=pace.period(tier, is_final=is_final(window_of(event), now=now)) if pace and tier else None,
     )
     status = status_of(state, now=now, policy=policy)
     if row is None and status == Status(word=Word.NOT_SCHEDULED):
@@ -255,25 +284,39 @@ def _asked_run(recent: Sequence[SyncRun], *, now: datetime) -> SyncRun | None:
     return newest if newest and newest.finished_at and now - newest.finished_at < ASKED_SHOWN else None
 
 
-def _cause(status: Status, row: EventSync | None, known: Known, event: Event, *, zone: ZoneInfo, now: datetime) -> str:
+def _cause(status: Status, row: EventSync | None, known: Known, event: Event, *, policy: Policy, now: datetime) -> str:
     """Why it is late, and what will make it late: a failed try, a key that may not call."""
-    if row is None or row.due_at is None or status.word in {Word.NEEDS_ACTION, Word.NOT_SCHEDULED}:
+    budget, tier = known.budgets.get(event.race.credential_id), Tier(row.tier) if row and row.tier else None
+    if row is None or row.due_at is None or tier is None or budget is None:
         return ""
-    budget = known.budgets.get(event.race.credential_id)
+    if status.word in {Word.NEEDS_ACTION, Word.NOT_SCHEDULED}:
+        return ""
+    zone = zone_of(event.race.timezone)
     if not status.is_bad and not row.failures:
-        paused = budget.paused_until if budget else None
-        return paused_text(paused, zone=zone, now=now) if paused else ""
-    return late_cause(
+        return paused_text(budget.paused_until, zone=zone, now=now) if budget.paused_until else ""
+    waiting = Waiting(
+        candidate=Candidate(
+            event_id=event.pk,
+            race_id=event.race_id,
+            credential_id=budget.credential_id,
+            partner_id=event.race.partner_id,
+            tier=tier,
+            due_at=row.due_at,
+        ),
+        key=KeyState(
+            credential_id=budget.credential_id,
+            free=budget.free,
+            limit=budget.rate,
+            paused_until=budget.paused_until,
+        ),
         failures=row.failures,
         error=known.errors.get(event.pk, "").rstrip("."),
         is_running=event.pk in known.running,
-        scheduler_silent=known.beat.is_silent,
-        budget=budget,
-        tier=Tier(row.tier) if row.tier else None,
+        is_silent=known.beat.is_silent,
         picked_at=row.picked_at,
-        zone=zone,
-        now=now,
+        lane_until=known.lanes.get(budget.credential_id),
     )
+    return late_cause(waiting, policy=policy, zone=zone, now=now)
 
 
 def _start_text(event: Event, *, zone: ZoneInfo, now: datetime) -> str:

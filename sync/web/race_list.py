@@ -12,6 +12,7 @@ from django.db.models import F, Max, Min, OuterRef, Q, QuerySet, Subquery
 from races.models import Event, Race
 from sync.core.policy import Tier
 from sync.core.tiers import zone_of
+from sync.services.policies import policy_now
 from sync.web.event_status import EventStatus, event_statuses, with_state
 from sync.web.race_sentence import Sentence, race_sentence
 from sync.web.race_status import RaceHeader, current_events, race_header, with_switches
@@ -59,9 +60,10 @@ def race_list(*, races: QuerySet[Race], search: str, page_number: str | None, no
     shown = (
         _coming_first(races, first=page.start_index() - 1, end=page.end_index(), now=now) if page.object_list else []
     )
-    beat = last_beat(now=now)
+    policy = policy_now()
+    beat = last_beat(now=now, policy=policy)
     events = list(with_state(current_events([race.pk for race in shown], now=now)))
-    statuses = event_statuses(events, beat=beat, now=now, runs=False)
+    statuses = event_statuses(events, beat=beat, now=now, runs=False, policy=policy)
     by_race: dict[int, list[EventStatus]] = {race.pk: [] for race in shown}
     starts: dict[int, list[datetime]] = {race.pk: [] for race in shown}
     for event, status in zip(events, statuses, strict=True):

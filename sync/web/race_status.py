@@ -10,6 +10,7 @@ from django.db.models import F, Max, OuterRef, Q, QuerySet, Subquery
 
 from races.models import Event, Race
 from sync.core.tiers import zone_of
+from sync.services.policies import policy_now
 from sync.web.asked import Asked, asked_note
 from sync.web.event_status import EventStatus, event_statuses, participant_counts, with_state
 from sync.web.race_sentence import Sentence, race_sentence
@@ -63,9 +64,10 @@ class RacePage:
 def race_page(*, race: Race, now: datetime) -> RacePage:
     """`race` from `with_switches`."""
     zone = zone_of(race.timezone)
-    beat = last_beat(now=now)
+    policy = policy_now()
+    beat = last_beat(now=now, policy=policy)
     current = current_events([race.pk], now=now)
-    statuses = event_statuses(list(with_state(current)), beat=beat, now=now)
+    statuses = event_statuses(list(with_state(current)), beat=beat, now=now, policy=policy)
     past = Event.objects.filter(race=race).exclude(pk__in=[status.pk for status in statuses])
     earlier = list(past.defer("raw").order_by("-starts_at", "name")[: EARLIER_EVENTS + 1])
     left = past.count() - EARLIER_EVENTS if len(earlier) > EARLIER_EVENTS else 0

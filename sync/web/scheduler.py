@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 
+from sync.core.policy import Policy
+from sync.core.status import is_silent
 from sync.models import Heartbeat
+from sync.services.cycles import HEARTBEAT
+from sync.services.policies import policy_now
 from sync.web.times import local_text, relative_text
-
-# Cycles come every 10 s; six missed ones are no hiccup.
-SILENT_AFTER = timedelta(seconds=60)
-HEARTBEAT = "cycle"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,9 +21,10 @@ class Beat:
     is_silent: bool
 
 
-def last_beat(*, now: datetime) -> Beat:
+def last_beat(*, now: datetime, policy: Policy | None = None) -> Beat:
+    """`policy`: the one in force, unless the caller has read it already."""
     at = Heartbeat.objects.filter(name=HEARTBEAT).values_list("beat_at", flat=True).first()
-    return Beat(at=at, is_silent=at is None or now - at > SILENT_AFTER)
+    return Beat(at=at, is_silent=is_silent(at, now=now, policy=policy or policy_now()))
 
 
 def banner_text(beat: Beat, *, zone: tzinfo, now: datetime) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
+from sync.core.time_words import Clock, whole_minutes
+
 MINUTE = timedelta(minutes=1)
 
 
@@ -30,53 +32,27 @@ def moment(at: datetime | None, *, zone: tzinfo, now: datetime, seconds: bool = 
 
 def local_text(at: datetime, *, zone: tzinfo, now: datetime, seconds: bool = True) -> str:
     """Today "06:41:20 EDT", another day "Sat Jun 6, 08:00 EDT", another year with the year."""
-    local = at.astimezone(zone)
-    if local.date() == now.astimezone(zone).date():
-        return f"{local:%H:%M:%S} {zone_text(local)}" if seconds else f"{local:%H:%M} {zone_text(local)}"
-    return f"{day_text(at, zone=zone, now=now)}, {local:%H:%M} {zone_text(local)}"
+    clock = Clock(zone=zone, now=now)
+    return clock.text(at, seconds=seconds and clock.is_today(at))
 
 
 def day_text(at: datetime, *, zone: tzinfo, now: datetime) -> str:
     """ "Sat Jun 6", with the year when it is not this one."""
-    local = at.astimezone(zone)
-    year = f" {local.year}" if local.year != now.astimezone(zone).year else ""
-    return f"{local:%a %b} {local.day}{year}"
+    return Clock(zone=zone, now=now).day(at)
 
 
 def by_minute_text(at: datetime, *, zone: tzinfo, now: datetime) -> str:
     """The full minute by which something that is due at `at` has begun: "06:42"."""
     up = at if at == at.replace(second=0, microsecond=0) else at.replace(second=0, microsecond=0) + MINUTE
-    local = up.astimezone(zone)
-    if local.date() == now.astimezone(zone).date():
-        return f"{local:%H:%M}"
-    return f"{day_text(up, zone=zone, now=now)}, {local:%H:%M}"
-
-
-def zone_text(local: datetime) -> str:
-    """The zone's abbreviation; zones that have none are called by their offset."""
-    name = local.strftime("%Z")
-    return f"UTC{name}" if name[:1] in "+-" else name
+    clock, local = Clock(zone=zone, now=now), up.astimezone(zone)
+    return f"{local:%H:%M}" if clock.is_today(up) else f"{clock.day(up)}, {local:%H:%M}"
 
 
 def relative_text(at: datetime, *, now: datetime) -> str:
     """Whole minutes, so that a page that shows it changes once a minute and not at every poll."""
     if abs(at - now) < MINUTE:
         return "within a minute" if at > now else "just now"
-    return f"in {span_text(at - now)}" if at > now else f"{span_text(now - at)} ago"
-
-
-def span_text(span: timedelta) -> str:
-    """ "less than a minute", "14 min", "2 h 14 min", "3 days 4 h", "12 days"."""
-    minutes = int(span / MINUTE)
-    if minutes < 1:
-        return "less than a minute"
-    if minutes < 60:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 48:
-        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-    days, hours = divmod(hours, 24)
-    return f"{days} days {hours} h" if hours and days < 7 else f"{days} days"
+    return f"in {whole_minutes(at - now)}" if at > now else f"{whole_minutes(now - at)} ago"
 
 
 def period_text(period: timedelta) -> str:
@@ -86,4 +62,4 @@ def period_text(period: timedelta) -> str:
         return "every hour" if seconds == 3600 else f"every {seconds // 3600} hours"
     if seconds % 60 == 0:
         return "every minute" if seconds == 60 else f"every {seconds // 60} minutes"
-    return f"every {span_text(period)}" if seconds > 600 else f"every {seconds} s"
+    return f"every {whole_minutes(period)}" if seconds > 600 else f"every {seconds} s"

@@ -14,7 +14,8 @@ from sync.core.pace import Pace, is_final
 from sync.core.policy import Policy, Tier
 from sync.core.status import Word
 from sync.core.tiers import StartWindow
-from sync.web.times import period_text, span_text
+from sync.core.time_words import whole_minutes
+from sync.web.times import period_text
 
 
 class Kind(StrEnum):
@@ -112,11 +113,11 @@ def tier_view(
     if window is None:
         why = "the start is not known"
     elif tier is Tier.HIGH and lead is not None:
-        why = f"from {span_text(lead)} before the start until {span_text(policy.after_start)} after it"
+        why = f"from {whole_minutes(lead)} before the start until {whole_minutes(policy.after_start)} after it"
     elif tier is Tier.MEDIUM and lead is not None:
-        why = f"it starts within {span_text(lead)}"
+        why = f"it starts within {whole_minutes(lead)}"
     else:
-        why = f"the start is more than {span_text(medium_lead)} away" if medium_lead else "the start is far away"
+        why = f"the start is more than {whole_minutes(medium_lead)} away" if medium_lead else "the start is far away"
     return TierView(name=tier.value, why=f"{often}: {why}", removals_every=every[tier])
 
 

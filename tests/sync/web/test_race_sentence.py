@@ -93,10 +93,37 @@ def test_a_late_event_names_a_key_whose_calls_are_used_up(sentence, race, schedu
     assert "The key has 0 calls free of its 1,000 an hour, too few for HIGH." in sentence().text
 
 
-def test_a_late_event_that_its_lane_did_not_reach_says_so(sentence, scheduled, now):
-    scheduled("5K", due_at=now - timedelta(minutes=9), picked_at=now - timedelta(minutes=8))
+@pytest.mark.parametrize(
+    ("picked_ago", "lease", "words"),
+    [
+        (timedelta(minutes=8), timedelta(seconds=50), "at 05:52:00 EDT, which is busy with other races."),
+        (timedelta(seconds=30), None, "at 05:59:30 EDT, which is about to begin."),
+        (timedelta(minutes=8), None, "at 05:52:00 EDT, and no lane works."),
+    ],
+)
+def test_a_late_event_that_its_lane_did_not_reach_says_so(sentence, race, scheduled, now, picked_ago, lease, words):
+    scheduled("5K", due_at=now - timedelta(minutes=9), picked_at=now - picked_ago)
+    CallBudget.objects.create(credential=race.credential, lane_lease_until=now + lease if lease else None)
 
-    assert "Handed to its key's lane at 05:52:00 EDT, which is busy with other races." in sentence().text
+    assert f"Handed to its key's lane {words}" in sentence().text
+
+
+def test_an_event_that_its_crowded_key_checks_less_often_is_not_late_before_that(sentence, race, scheduled, now):
+    # One HIGH race and 60 calls an hour: a visit every 90 s or so.
+    race.credential.hourly_limit = 60
+    race.credential.save()
+    event = scheduled("5K", due_at=now - timedelta(seconds=61), checked_at=now - timedelta(seconds=150))
+    assert sentence().word == "Up to date"
+
+    EventSync.objects.filter(event=event).update(due_at=now - timedelta(minutes=4))
+    assert sentence().word in {"Late", "Overdue"}
+
+
+def test_a_silent_scheduler_is_the_reason_whatever_the_last_try_said(sentence, scheduled, run_of, heartbeat, now):
+    failing(scheduled, run_of, now, age=timedelta(minutes=9))
+    heartbeat.delete()
+
+    assert sentence().text.startswith("The scheduler is silent. 5K: ")
 
 
 def test_a_held_list_needs_a_person_and_is_still_dated(sentence, scheduled):

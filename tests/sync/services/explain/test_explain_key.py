@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from partners.models import ApiUsage, CallBudget, Credential
+from sync.core.pace import LONGEST_LOW
+from sync.core.time_words import span_words
 from sync.models import EventSync
 
 SECOND = timedelta(seconds=1)
@@ -24,7 +26,7 @@ def test_a_low_event_of_a_crowded_key_names_what_it_gives_way_to(said, event_of,
     for _ in range(18):
         event_of()
     low = event_of(starts_at=now + timedelta(days=3))
-    assert said(low, now)["Pace"].startswith("every 4 h instead of 1 h: key Ridgeline")
+    assert said(low, now)["Pace"].startswith(f"every {span_words(LONGEST_LOW)} instead of 1 h: key Ridgeline")
     assert "18 races in their last 4 hours, 0 in their last 24 hours and 1 further ahead" in said(low, now)["Pace"]
 
 

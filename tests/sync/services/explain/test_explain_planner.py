@@ -97,7 +97,7 @@ def test_explaining_changes_nothing_and_asks_a_fixed_number_of_queries(
 def test_calls_that_more_urgent_races_of_the_key_take_first_are_counted_as_in_a_cycle(event_of, key, said, now):
     for _ in range(17):
         event_of(due_at=now - MINUTE)
-    medium = event_of(starts_at=now + 20 * HOUR, due_at=now - HOUR)
+    medium = event_of(starts_at=now + 20 * HOUR, due_at=now - 20 * SECOND)
 
     found = said(medium, now)
 
