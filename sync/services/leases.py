@@ -33,6 +33,9 @@ def lane_claim(credential_id: int) -> int | None:
             row = CallBudget.objects.select_for_update().get(credential_id=credential_id)
             now = database_now()
             if lease_holds(row.lane_lease_until, now=now):
+                # Called once too often, and the call has arrived: it must not keep the next one away.
+                row.lane_called_at = None
+                row.save(update_fields=["lane_called_at"])
                 return None
             row.lane_fence += 1
             row.lane_lease_until, row.lane_called_at = now + LEASE, None
