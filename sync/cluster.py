@@ -35,6 +35,9 @@ from sync.worker_watch import WorkerWatch
 logger = logging.getLogger(__name__)
 
 TICK = 1.0
+# Slots fall on whole seconds. Just after one nothing waits for the next tick, and a clock that is a little behind ours
+# has passed it too.
+AFTER_THE_SECOND = 0.05
 # The sentinel says every half second how it is; this long without a word and it hangs.
 SENTINEL_SILENT_AFTER = 15.0
 # Work that was picked this long ago, of a key without a lane, beside a free worker of ours: the queue does not deliver.
@@ -106,7 +109,7 @@ def _serve(cluster: Cluster, watch: WorkerWatch, *, is_silent: Callable[[WorkerW
             # After an outage everything is old; it gets the same time as after a start.
             connection.close()
             since = timezone.now()
-        time.sleep(max(0.0, TICK - (time.monotonic() - begun)))
+        time.sleep(TICK - (time.time() - AFTER_THE_SECOND) % TICK)
     cluster.stop()
     return 0
 
