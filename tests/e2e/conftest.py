@@ -14,10 +14,10 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from partners.models import Credential
-from partners.onboarding import partner_onboard
+from partners.gate import database_now
 from partners.runsignup.sandbox import SandboxServer, build_world
-from partners.secret import Secret
+from partners.runsignup.sandbox.saturday import LATENCY, build_saturday
+from sync.demo.people import partners_onboard
 from sync.demo.sandbox_control import SandboxControl
 from sync.processes import MANAGE
 from sync.services.discovery import discovery_run
@@ -119,22 +119,23 @@ def sandbox(transactional_db, settings) -> Iterator[SandboxControl]:
     """A small world, onboarded and discovered; slow enough that calls are in flight when something is killed."""
     world = build_world(seed=7, keys=4, races=14, events=40, participants=2500)
     with SandboxServer(world, port=0, latency=0.3, life=240.0) as server:
-        settings.RUNSIGNUP_URL = server.url
-        control = SandboxControl(server.root)
-        for number, key in enumerate(control.keys()):
-            onboarded = partner_onboard(
-                name=key["name"],
-                timezone=key["timezone"],
-                api_key=key["key"],
-                api_secret=Secret(key["secret"]),
-                key_style=Credential.KeyStyle.HEADER if number % 2 else Credential.KeyStyle.QUERY,
-                now=_database_now(),
-            )
-            discovery_run(credential_id=onboarded.credential.pk, now=_database_now())
+        yield onboarded(server, settings)
+
+
+@pytest.fixture
+def saturday(transactional_db, settings) -> Iterator[SandboxControl]:
+    """120 events HIGH at once on 13 keys, onboarded and discovered; from then on a call takes 1.5 s."""
+    world = build_saturday(seed=7, participants=7000)
+    with SandboxServer(world, port=0, life=60.0) as server:
+        control = onboarded(server, settings)
+        server.latency = LATENCY
         yield control
 
 
-def _database_now():
-    from partners.gate import database_now
-
-    return database_now()
+def onboarded(server: SandboxServer, settings) -> SandboxControl:
+    """All keys of the sandbox as partners, with their races."""
+    settings.RUNSIGNUP_URL = server.url
+    control = SandboxControl(server.root)
+    for credential in partners_onboard(control.keys(), tell=lambda _line: None):
+        discovery_run(credential_id=credential.pk, now=database_now())
+    return control

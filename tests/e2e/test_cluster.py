@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -29,6 +29,25 @@ def high_rows():
 def all_high_fresh() -> bool:
     rows = high_rows()
     return rows.exists() and not rows.exclude(checked_at__gt=database_now() - FRESH).exists()
+
+
+def leader(clusters):
+    """The one that ran the last cycle, by what it logged."""
+    last = Cycle.objects.filter(finished_at__isnull=False).latest("pk").pk
+    return next((one for one in clusters if f"cycle={last} " in one.log.read_text()), None)
+
+
+def assert_each_due_event_was_visited_once():
+    """No event has two good runs for one due time, and no two of its runs, not even lost ones, overlap."""
+    runs = SyncRun.objects.filter(finished_at__isnull=False).order_by("event_id", "started_at")
+    good = runs.filter(outcome__in=GOOD, due_at__isnull=False)
+    doubled = good.order_by().values("event_id", "due_at").annotate(times=Count("pk")).filter(times__gt=1)
+    assert list(doubled) == []
+    ended: dict[int, datetime] = {}
+    for event_id, started_at, finished_at in runs.values_list("event_id", "started_at", "finished_at"):
+        assert ended.get(event_id, started_at) <= started_at, f"two runs of event {event_id} at {started_at}"
+        ended[event_id] = finished_at
+    assert len(ended) >= 40
 
 
 def open_runs():
@@ -103,6 +122,7 @@ def test_two_clusters_share_the_work_and_leave_nothing_behind(sandbox, start_clu
     assert list(doubled) == []
     for key, seen in sandbox.ledger().items():
         assert seen["most_at_once"] <= 2, key
+    assert_each_due_event_was_visited_once()
 
     family = two.family()
     assert len(family) > 6
@@ -118,6 +138,26 @@ def test_two_clusters_share_the_work_and_leave_nothing_behind(sandbox, start_clu
     assert not any(Path(f"/proc/{pid}").exists() for pid in family)
     assert not open_runs().exists()
     assert not CallBudget.objects.filter(lane_lease_until__gt=database_now()).exists()
+
+
+def test_a_killed_leader_is_replaced_within_a_minute_and_nothing_is_done_twice(sandbox, start_cluster):
+    """Fault 27: kill -9 of the cluster that ran the last cycle, with all its processes, while another one runs."""
+    clusters = [start_cluster(), start_cluster()]
+    wait_for(lambda: Cycle.objects.count() >= 3, seconds=90, what="three cycles ran")
+    wait_for(lambda: leader(clusters) is not None, seconds=20, what="one of them says that it ran the last cycle")
+    killed = leader(clusters)
+    killed.kill_all()
+    killed_at = database_now()
+    wait_for(
+        lambda: Cycle.objects.filter(started_at__gt=killed_at).exists(), seconds=60, what="the other runs the cycles"
+    )
+    # Whoever the dead lanes had is held by their leases for a minute.
+    wait_for(all_high_fresh, seconds=100, what="every HIGH event is fresh")
+    slots = Cycle.objects.values("slot").annotate(times=Count("pk")).filter(times__gt=1)
+    assert list(slots) == []
+    assert_each_due_event_was_visited_once()
+    for key, seen in sandbox.ledger().items():
+        assert seen["most_at_once"] <= 2, key
 
 
 def test_lost_connections_do_not_end_the_work(sandbox, start_cluster):

@@ -7,6 +7,7 @@ import selectors
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -39,8 +40,9 @@ class SandboxServer:
             raise ValueError(f"The sandbox has no passwords of its own and answers only on loopback, not on {host}.")
         self.world = world
         self.life = LifeThread(world, life)
+        # May be set at any time: the next call takes so long.
+        self.latency = latency
         self._address = (host, port)
-        self._latency = latency
         self._http: _Server | None = None
         self._thread = threading.Thread(target=self._serve, name="sandbox-http", daemon=True)
 
@@ -57,7 +59,7 @@ class SandboxServer:
 
     def start(self) -> SandboxServer:
         self._http = _Server(
-            self._address, world=self.world, control=Control(self.world, self.life), latency=self._latency
+            self._address, world=self.world, control=Control(self.world, self.life), latency=lambda: self.latency
         )
         self.life.start()
         self._thread.start()
@@ -91,7 +93,9 @@ class _Server(ThreadingHTTPServer):
     # A whole cluster connects at once.
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], *, world: World, control: Control, latency: float) -> None:
+    def __init__(
+        self, address: tuple[str, int], *, world: World, control: Control, latency: Callable[[], float]
+    ) -> None:
         self.world = world
         self.control = control
         self.latency = latency
@@ -199,7 +203,7 @@ class _Handler(BaseHTTPRequestHandler):
         outcome = "abandoned"
         try:
             fault = None if call.throttled else self._fault(question)
-            if not self._wait(self._sandbox.latency + (fault.delay if fault else 0.0)):
+            if not self._wait(self._sandbox.latency() + (fault.delay if fault else 0.0)):
                 self.close_connection = True
                 return
             if fault is not None and fault.drop:
