@@ -14,6 +14,7 @@ urlpatterns = [
     path("races/<int:race_pk>/sync-now/", views.sync_now, name="sync_now"),
     path("races/<int:race_pk>/events/<int:event_pk>/", views.event_page, name="event_page"),
     path("races/<int:race_pk>/events/<int:event_pk>/live/", views.event_live, name="event_live"),
+    path("races/<int:race_pk>/events/<int:event_pk>/why/", views.event_why, name="event_why"),
     path("races/<int:race_pk>/events/<int:event_pk>/sync-now/", views.sync_now, name="event_sync_now"),
     path("operations/", views.operations, name="operations"),
     path("operations/live/", views.operations_live, name="operations_live"),

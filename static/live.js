@@ -9,7 +9,6 @@
 
   var lastGood = Date.now();
   var failed = false;
-  var etag = null;
 
   function clock(at) {
     return new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
@@ -25,7 +24,7 @@
   }
 
   function lookAgain() {
-    if (!document.hidden) window.htmx.trigger(live, "look-again");
+    if (!document.hidden) parts.forEach(function (part) { window.htmx.trigger(part.element, "look-again"); });
     show();
   }
 
@@ -36,25 +35,40 @@
     show();
   });
 
+  // What is asked for again, each part with what the reader opened or scrolled in it.
+  var parts = [live, document.getElementById("why-live")].filter(Boolean).map(function (element) {
+    return { element: element, etag: null, open: [], scrolled: {}, focused: null };
+  });
+  function partOf(event) {
+    return parts.find(function (part) { return part.element === event.detail.target; });
+  }
+
   // The same bytes again: nothing to swap, so a selection, the focus and a screen reader stay where they are.
   document.body.addEventListener("htmx:beforeSwap", function (event) {
-    if (event.detail.target !== live) return;
+    var part = partOf(event);
+    if (!part) return;
+    if (part.element !== live && isSelected(part.element)) {
+      event.detail.shouldSwap = false;
+      return;
+    }
     var found = event.detail.xhr.getResponseHeader("ETag");
-    if (found !== null && found === etag) event.detail.shouldSwap = false;
-    else if (event.detail.shouldSwap) remember();
-    etag = found;
+    if (found !== null && found === part.etag) event.detail.shouldSwap = false;
+    else if (event.detail.shouldSwap) remember(part);
+    part.etag = found;
   });
 
-  // What the reader opened or scrolled inside the part that is replaced.
-  var open = [];
-  var scrolled = {};
-  var focused = null;
-  function remember() {
-    open = Array.from(live.querySelectorAll("details[open][id]"), function (box) { return box.id; });
-    scrolled = {};
-    live.querySelectorAll(".scroll[id]").forEach(function (box) { scrolled[box.id] = box.scrollLeft; });
-    var active = document.activeElement;
-    focused = active && live.contains(active) ? path(active) : null;
+  // Somebody copies the explanation: it must not be replaced under the mouse.
+  function isSelected(element) {
+    var selection = window.getSelection();
+    return Boolean(selection) && !selection.isCollapsed && selection.containsNode(element, true);
+  }
+
+  function remember(part) {
+    var element = part.element, active = document.activeElement;
+    part.open = Array.from(element.querySelectorAll("details[open][id]"), function (box) { return box.id; });
+    part.scrolled = {};
+    element.querySelectorAll(".scroll[id]").forEach(function (box) { part.scrolled[box.id] = box.scrollLeft; });
+    part.focused = active && element.contains(active) ? path(active) : null;
   }
   function path(element) {
     if (element.id) return "#" + window.CSS.escape(element.id);
@@ -63,12 +77,13 @@
     return null;
   }
   document.body.addEventListener("htmx:afterSwap", function (event) {
-    if (event.detail.target !== live) return;
-    open.forEach(function (id) { var box = document.getElementById(id); if (box) box.open = true; });
-    Object.keys(scrolled).forEach(function (id) { var box = document.getElementById(id); if (box) box.scrollLeft = scrolled[id]; });
-    var again = focused && live.querySelector(focused);
+    var part = partOf(event);
+    if (!part) return;
+    part.open.forEach(function (id) { var box = document.getElementById(id); if (box) box.open = true; });
+    Object.keys(part.scrolled).forEach(function (id) { var box = document.getElementById(id); if (box) box.scrollLeft = part.scrolled[id]; });
+    var again = part.focused && part.element.querySelector(part.focused);
     if (again) again.focus({ preventScroll: true });
-    announce();
+    if (part.element === live) announce();
   });
 
   // One persistent live region: it speaks when the word changes, not at every new time.

@@ -29,7 +29,7 @@ HOUR = timedelta(hours=1)
 
 def event_facts(*, event: Event, now: datetime, policy: Policy = DEFAULT_POLICY) -> EventFacts:
     """`event` with its race, that one's credential and partner. Reads only."""
-    row: EventSync | None = EventSync.objects.filter(event=event).first()
+    row: EventSync | None = getattr(event, "sync", None)
     runs = SyncRun.objects.filter(event=event).order_by("-started_at", "-pk")[: RUNS + 1]
     zone = event.race.timezone
     known = zone_of(zone).key == zone
@@ -109,6 +109,7 @@ def _key(credential: Credential, *, now: datetime, policy: Policy) -> KeyFacts:
         calls=calls,
         throttled=throttled,
         paused_until=state.paused_until,
+        used_elsewhere=state.used_elsewhere,
         lane_until=lease if lease_holds(lease, now=now) else None,
         demand=demand,
         pace=pace_of(demand, rate=state.rate, policy=policy),

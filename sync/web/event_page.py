@@ -1,4 +1,4 @@
-"""The event page: its state, its runs, and its start list."""
+"""The event page: its state and why, its runs, and its start list."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from sync.services.event_schedule import EVENT_GONE
 from sync.services.policies import policy_now
 from sync.web.asked import Asked, asked_note
 from sync.web.event_status import EventStatus, event_statuses, with_state
+from sync.web.event_why import EventWhy, event_why
 from sync.web.race_sentence import Sentence, race_sentence
 from sync.web.race_status import RaceHeader, race_header
 from sync.web.runs import RunRow, run_row
@@ -39,6 +40,7 @@ class EventHead:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventPage:
     head: EventHead
+    why: EventWhy
     start_list: StartList
     runs: tuple[RunRow, ...]
     runs_page: Page[SyncRun]
@@ -69,6 +71,7 @@ def event_page(
     runs_page = Paginator(runs, RUNS_PER_PAGE).get_page(runs_number)
     return EventPage(
         head=event_head(event=event, now=now),
+        why=event_why(event=event, now=now),
         start_list=start_list(event=event, search=search, page_number=people_number, now=now),
         runs=tuple(run_row(run, zone=zone, now=now) for run in runs_page.object_list),
         runs_page=runs_page,

@@ -18,6 +18,7 @@ from sync.services import sync_now as service
 from sync.services.event_schedule import RACE_OFF
 from sync.services.policies import policy_now
 from sync.web import event_page as event_selector
+from sync.web import event_why as why_selector
 from sync.web import operations as operations_selector
 from sync.web import partner_page as partner_selector
 from sync.web import race_list as list_selector
@@ -97,6 +98,13 @@ def event_page(request: HttpRequest, race_pk: int, event_pk: int) -> HttpRespons
 def event_live(request: HttpRequest, race_pk: int, event_pk: int) -> HttpResponse:
     head = event_selector.event_head(event=_event(request, race_pk, event_pk), now=database_now())
     return fragment(request, "races/_event_live.html", {"head": head, "banner": head.banner})
+
+
+@require_GET
+@polled
+def event_why(request: HttpRequest, race_pk: int, event_pk: int) -> HttpResponse:
+    why = why_selector.event_why(event=_event(request, race_pk, event_pk), now=database_now())
+    return fragment(request, "races/_event_why.html", {"why": why})
 
 
 @require_POST

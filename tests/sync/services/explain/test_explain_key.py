@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from partners.models import ApiUsage, CallBudget, Credential
-from sync.core.pace import LONGEST_LOW
+from sync.core.pace import LONGEST_LOW, Demand, pace_of
+from sync.core.policy import DEFAULT_POLICY, Tier
 from sync.core.time_words import span_words
 from sync.models import EventSync
 
@@ -16,9 +17,11 @@ HOUR = timedelta(hours=1)
 
 def test_a_crowded_key_says_how_far_its_events_are_stretched(said, event_of, now):
     events = [event_of() for _ in range(18)]
+    pace = pace_of(Demand(high=18, medium=0, low=0), rate=1000, policy=DEFAULT_POLICY)
+    assert pace.periods[Tier.HIGH] > MINUTE
     assert said(events[0], now)["Pace"] == (
-        "every 76 s instead of 60 s: key Ridgeline · main has 18 races in their last 4 hours "
-        "(1,296 of 941 calls an hour wanted)"
+        f"every {span_words(pace.periods[Tier.HIGH])} instead of 60 s: key Ridgeline · main has 18 races in their last "
+        f"4 hours (1,296 of {pace.usable:,.0f} calls an hour wanted)"
     )
 
 

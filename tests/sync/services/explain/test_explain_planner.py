@@ -7,6 +7,7 @@ from datetime import UTC, timedelta
 from partners.models import CallBudget
 from races.models import Event
 from sync.core.explanation import explanation, run_texts
+from sync.core.pace import usable_per_hour
 from sync.core.planning import Verdict
 from sync.core.policy import DEFAULT_POLICY
 from sync.core.tiers import zone_of
@@ -31,7 +32,7 @@ def test_an_event_that_is_not_due_yet_needs_nothing(said, event_of, now):
     assert found["List"] == "as of 05:59:20 EDT, 40 s ago; last change 05:51 EDT; withdrawals as of 05:57 EDT"
     assert found["Failures"] == "none since the last good sync"
     assert found["Planner"] == "WAIT: not due yet (due 06:00:20 EDT, in 20 s)"
-    assert found["Pace"] == "every 60 s as planned (72 of 941 calls an hour wanted)"
+    assert found["Pace"] == f"every 60 s as planned (72 of {usable_per_hour(1000):,.0f} calls an hour wanted)"
     assert found["Scheduler"] == "alive: last cycle 05:59:56 EDT, 4 s ago"
 
 
@@ -84,12 +85,12 @@ def test_explaining_changes_nothing_and_asks_a_fixed_number_of_queries(
     event_of, run_of, now, django_assert_num_queries
 ):
     event = event_of()
-    loaded = Event.objects.select_related("race__credential__partner").get(pk=event.pk)
-    with django_assert_num_queries(8):
+    loaded = Event.objects.select_related("sync", "race__credential__partner").get(pk=event.pk)
+    with django_assert_num_queries(7):
         event_facts(event=loaded, now=now)
     for _ in range(5):
         run_of(event_of(), now - MINUTE)
-    with django_assert_num_queries(8) as captured:
+    with django_assert_num_queries(7) as captured:
         event_facts(event=loaded, now=now)
     assert all(query["sql"].startswith("SELECT") for query in captured.captured_queries)
 
