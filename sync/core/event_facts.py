@@ -40,7 +40,7 @@ class ScheduleFacts:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyFacts:
     """The event's key: `rate` calls an hour it may make now, `free` at once; `lane_until`: end of a living lane's
-    lease; `calls`, `throttled`: in the last hour."""
+    lease; `calls`, `throttled`: in the last hour; `used_elsewhere`: sentences when another program seems to use it."""
 
     name: str
     limit: int
@@ -49,6 +49,7 @@ class KeyFacts:
     calls: int
     throttled: int
     paused_until: datetime | None
+    used_elsewhere: str
     lane_until: datetime | None
     demand: Demand
     pace: Pace

@@ -259,7 +259,8 @@ def key_text(key: KeyFacts, *, clock: Clock) -> str:
     parts.append(
         f"lane works, lease until {clock.text(key.lane_until, seconds=True)}" if key.lane_until else "lane idle"
     )
-    return ", ".join(parts)
+    text = ", ".join(parts)
+    return f"{text}. {key.used_elsewhere}" if key.used_elsewhere else text
 
 
 def pace_text(facts: EventFacts, *, clock: Clock, policy: Policy) -> str:

@@ -9,6 +9,7 @@ from django.db import connection
 from django.db.models import Count, Sum
 
 from partners.models import ApiUsage, CallBudget, Credential
+from partners.used_elsewhere import elsewhere_text
 from sync.models import Cycle, EventSync, Outcome, SyncRun
 from sync.web.runs import RunRow, run_row, short_error
 from sync.web.scheduler import banner_text, last_beat
@@ -67,7 +68,8 @@ class KeyHealth:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRow:
     """A key: calls of the last hour against its limit, its lane, and how many events wait for it. `failing`: in words
-    what fails; `detail`: what was found when it was verified, or why it is refused."""
+    what fails; `elsewhere`: that another program seems to use it; `detail`: what was found when it was verified, or why
+    it is refused."""
 
     name: str
     partner_slug: str
@@ -75,6 +77,7 @@ class KeyRow:
     kind: Kind
     icon: str
     failing: str
+    elsewhere: str
     detail: str
     calls: int
     limit: int
@@ -180,14 +183,17 @@ def _key(
 ) -> KeyRow:
     limit = credential.hourly_limit
     paused = budget.paused_until if budget and budget.paused_until and budget.paused_until > now else None
-    kind = _key_kind(credential, paused=paused is not None, share=calls / limit, health=health)
+    elsewhere = elsewhere_text(budget, limit=limit, now=now)
+    slowed = paused is not None or bool(elsewhere)
+    kind = _key_kind(credential, slowed=slowed, share=calls / limit, health=health)
     return KeyRow(
         name=str(credential),
         partner_slug=credential.partner.slug,
-        status=_status_word(credential, paused=paused is not None, health=health),
+        status=_status_word(credential, paused=paused is not None, elsewhere=bool(elsewhere), health=health),
         kind=kind,
         icon=ICONS[kind],
         failing=health.text,
+        elsewhere=elsewhere,
         detail=credential.status_detail,
         calls=calls,
         limit=limit,
@@ -221,24 +227,26 @@ def _health(*, now: datetime) -> dict[int, KeyHealth]:
     return {pk: KeyHealth(events=events, failing=failing, error=error or "") for pk, events, failing, error in rows}
 
 
-def _status_word(credential: Credential, *, paused: bool, health: KeyHealth) -> str:
+def _status_word(credential: Credential, *, paused: bool, elsewhere: bool, health: KeyHealth) -> str:
     if not credential.partner.is_active:
         return "partner off"
     if credential.status != Credential.Status.OK:
         return credential.status
     if paused:
         return "throttled"
-    return "failing" if health.failing else "ok"
+    if health.failing:
+        return "failing"
+    return "used elsewhere" if elsewhere else "ok"
 
 
-def _key_kind(credential: Credential, *, paused: bool, share: float, health: KeyHealth) -> Kind:
+def _key_kind(credential: Credential, *, slowed: bool, share: float, health: KeyHealth) -> Kind:
     if credential.status == Credential.Status.REFUSED:
         return Kind.BAD
     if credential.status == Credential.Status.PAUSED or not credential.partner.is_active:
         return Kind.IDLE
     if health.failing and health.failing == health.events:
         return Kind.BAD
-    if health.failing or paused or share > NEARLY_SPENT or credential.status == Credential.Status.UNVERIFIED:
+    if health.failing or slowed or share > NEARLY_SPENT or credential.status == Credential.Status.UNVERIFIED:
         return Kind.WARN
     return Kind.GOOD
 

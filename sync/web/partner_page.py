@@ -7,7 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 
 from django.db.models import Count, OuterRef, Q, Subquery, Sum
 
-from partners.models import ApiUsage, Credential, TimingPartner
+from partners.models import ApiUsage, CallBudget, Credential, TimingPartner
+from partners.used_elsewhere import elsewhere_text
 from races.models import Event, Race
 from sync.core.forecast import LOWER_BOUND, Colour, Interval, worst_by_day
 from sync.core.policy import Policy, Tier
@@ -43,8 +44,9 @@ class DayRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyPanel:
-    """`state`: whether the key may call; `detail`: why not, or what was found when it was verified. `sentences`: what
-    will be late, at most SENTENCES; `sentences_left` are not shown."""
+    """`state`: whether the key may call; `detail`: why not, or what was found when it was verified; `elsewhere`: when
+    another program seems to use it. `sentences`: what will be late, at most SENTENCES; `sentences_left` are not shown.
+    """
 
     pk: int
     label: str
@@ -52,6 +54,7 @@ class KeyPanel:
     kind: Kind
     icon: str
     detail: str
+    elsewhere: str
     calls: int
     limit: int
     percent: int
@@ -96,6 +99,7 @@ class PartnerPage:
 def partner_page(*, partner: TimingPartner, now: datetime, policy: Policy) -> PartnerPage:
     minutes = ApiUsage.objects.filter(credential__partner=partner, minute__gt=now - timedelta(hours=1))
     calls = dict(minutes.values_list("credential_id").annotate(made=Sum("calls")))
+    budgets = CallBudget.objects.filter(credential__partner=partner).in_bulk()
     races = partner.races.count()
     shown = _races(partner, now=now)
     return PartnerPage(
@@ -106,7 +110,13 @@ def partner_page(*, partner: TimingPartner, now: datetime, policy: Policy) -> Pa
         days=DAYS,
         lower_bound=LOWER_BOUND,
         keys=tuple(
-            _panel(outlook, calls=calls.get(outlook.credential.pk, 0), policy=policy, now=now)
+            _panel(
+                outlook,
+                calls=calls.get(outlook.credential.pk, 0),
+                budget=budgets.get(outlook.credential.pk),
+                policy=policy,
+                now=now,
+            )
             for outlook in outlooks(now=now, partner=partner, policy=policy)
         ),
         races=shown,
@@ -115,7 +125,7 @@ def partner_page(*, partner: TimingPartner, now: datetime, policy: Policy) -> Pa
     )
 
 
-def _panel(outlook: KeyOutlook, *, calls: int, policy: Policy, now: datetime) -> KeyPanel:
+def _panel(outlook: KeyOutlook, *, calls: int, budget: CallBudget | None, policy: Policy, now: datetime) -> KeyPanel:
     key, coming = outlook.credential, outlook.forecast
     state, kind = _state(outlook)
     forecast_kind = KIND_OF_COLOUR[coming.colour]
@@ -126,6 +136,7 @@ def _panel(outlook: KeyOutlook, *, calls: int, policy: Policy, now: datetime) ->
         kind=kind,
         icon=ICONS[kind],
         detail=outlook.blocked or key.status_detail,
+        elsewhere=elsewhere_text(budget, limit=key.hourly_limit, now=now),
         calls=calls,
         limit=coming.limit,
         percent=round(100 * calls / coming.limit),
