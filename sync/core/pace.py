@@ -1,7 +1,8 @@
 """When a key's races want more calls than it may make: which periods are stretched, by how much, and in what words.
 
 LOW gives first, then MEDIUM, each up to a bound that it keeps: pure priority would starve LOW for whole days. What is
-left is HIGH's, shared evenly; races about to start are stretched last.
+left is HIGH's, shared evenly; races about to start are stretched last. A key too small even for the bounds serves all
+its races in turn: HIGH is never stretched further than MEDIUM, nor MEDIUM further than LOW.
 """
 
 from __future__ import annotations
@@ -15,14 +16,17 @@ from sync.core.cadence import REMOVALS_EVERY, REMOVALS_EVERY_OVERLOADED
 from sync.core.policy import Policy, Tier
 from sync.core.tiers import StartWindow
 
-# The longest that LOW and MEDIUM are stretched to.
-LONGEST_LOW = timedelta(hours=4)
+# The longest that LOW and MEDIUM are stretched to. LOW never waits longer than four hours: a quarter of an hour of that
+# is for a visit's turn among the others of its key, and for the visit itself.
+LONGEST_LOW = timedelta(hours=3, minutes=45)
 LONGEST_MEDIUM = timedelta(minutes=15)
 # Around the start, races keep their minute the longest.
 FINAL_BEFORE = timedelta(minutes=60)
 FINAL_AFTER = timedelta(minutes=15)
 # A little of the rate stays for full comparisons, discovery and people's wishes; a key planned to the last call lags.
-USABLE = 0.96
+USABLE = 0.98
+# Periods are whole microseconds: what exceeds by less than this, in calls an hour, is rounding.
+DUST = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,31 +91,49 @@ def pace_of(demand: Demand, *, rate: int, policy: Policy) -> Pace:
     if wanted <= usable:
         return Pace(periods=periods, final=final, wanted=wanted, usable=usable)
     counts = {Tier.HIGH: demand.high, Tier.MEDIUM: demand.medium, Tier.LOW: demand.low}
-    for tier, longest in ((Tier.LOW, LONGEST_LOW), (Tier.MEDIUM, LONGEST_MEDIUM)):
+    bounds = {
+        Tier.LOW: max(LONGEST_LOW, periods[Tier.LOW]),
+        Tier.MEDIUM: max(LONGEST_MEDIUM, periods[Tier.MEDIUM]),
+    }
+    for tier in (Tier.LOW, Tier.MEDIUM):
         left = usable - sum(_load(other, counts[other], periods[other]) for other in Tier if other is not tier)
-        periods[tier] = _stretched(tier, counts[tier], left, shortest=periods[tier], longest=longest)
+        periods[tier] = _stretched({tier: counts[tier]}, left, shortest=periods[tier], longest=bounds[tier])
     left = usable - sum(_load(tier, counts[tier], periods[tier]) for tier in (Tier.MEDIUM, Tier.LOW))
-    calm = demand.high - demand.final
-    room = left - _load(Tier.HIGH, demand.final, final)
-    periods[Tier.HIGH] = _stretched(Tier.HIGH, calm, room, shortest=final, longest=LONGEST_MEDIUM)
-    over = _load(Tier.HIGH, demand.final, final) + _load(Tier.HIGH, calm, periods[Tier.HIGH]) > left
-    if over:
+    calm, room = demand.high - demand.final, left - _load(Tier.HIGH, demand.final, final)
+    periods[Tier.HIGH] = _stretched({Tier.HIGH: calm}, room, shortest=final, longest=bounds[Tier.MEDIUM])
+    if _load(Tier.HIGH, calm, periods[Tier.HIGH]) > room + DUST:
         # Not even the races about to start can keep their minute: all of HIGH shares what there is.
-        final = periods[Tier.HIGH] = _stretched(
-            Tier.HIGH, demand.high, left, shortest=policy.high.period, longest=LONGEST_LOW
-        )
+        shared = {Tier.HIGH: demand.high}
+        final = periods[Tier.HIGH] = _stretched(shared, left, shortest=final, longest=bounds[Tier.MEDIUM])
+        if _load(Tier.HIGH, demand.high, final) > left + DUST:
+            final = _in_turn(periods, counts, usable=usable, longest=bounds[Tier.LOW])
     return Pace(periods=periods, final=final, wanted=wanted, usable=usable)
+
+
+def _in_turn(
+    periods: dict[Tier, timedelta], counts: Mapping[Tier, int], *, usable: float, longest: timedelta
+) -> timedelta:
+    """HIGH and MEDIUM take turns as equals, and LOW too when even that does not fit; returns HIGH's period."""
+    shared = {tier: counts[tier] for tier in (Tier.HIGH, Tier.MEDIUM)}
+    left = usable - _load(Tier.LOW, counts[Tier.LOW], periods[Tier.LOW])
+    period = _stretched(shared, left, shortest=LONGEST_MEDIUM, longest=longest)
+    if sum(_load(tier, races, period) for tier, races in shared.items()) > left + DUST:
+        shared = dict(counts)
+        period = _stretched(shared, usable, shortest=longest, longest=timedelta.max)
+    for tier in shared:
+        periods[tier] = period
+    return period
 
 
 def _load(tier: Tier, races: int, period: timedelta) -> float:
     return races * calls_per_visit(tier, overloaded=True) * HOUR / period.total_seconds()
 
 
-def _stretched(tier: Tier, races: int, left: float, *, shortest: timedelta, longest: timedelta) -> timedelta:
-    """The period at which `races` need at most `left` calls an hour, within its bounds."""
-    if races == 0:
+def _stretched(races: Mapping[Tier, int], left: float, *, shortest: timedelta, longest: timedelta) -> timedelta:
+    """The common period at which `races` need at most `left` calls an hour, within its bounds."""
+    calls = sum(number * calls_per_visit(tier, overloaded=True) for tier, number in races.items())
+    if calls == 0:
         return shortest
     if left <= 0:
         return longest
-    seconds = races * calls_per_visit(tier, overloaded=True) * HOUR / left
-    return min(max(timedelta(seconds=seconds), shortest), longest)
+    return min(max(timedelta(seconds=calls * HOUR / left), shortest), longest)

@@ -10,6 +10,7 @@ from itertools import zip_longest
 
 from partners.budget import reserve
 from sync.core.policy import Policy, Tier
+from sync.core.spending import first_call
 
 
 class Verdict(StrEnum):
@@ -120,9 +121,9 @@ def _decide(
     if picked >= cap:
         return decided(Verdict.DEFER, f"this cycle already took {cap} {tier} events", cap=cap)
     races = races_of_key[candidate.credential_id]
-    if candidate.race_id not in races and key.free - len(races) <= reserve(
-        tier.value, rate=key.limit, reserves=policy.reserves
-    ):
+    purpose = first_call(tier, due_at=candidate.due_at, now=now, policy=policy)
+    kept = reserve(purpose, rate=key.limit, reserves=policy.reserves)
+    if candidate.race_id not in races and key.free - len(races) <= kept:
         left = max(0, key.free - len(races))
         calls = "1 call" if left == 1 else f"{left} calls"
         reason = f"the key has {calls} free of its {key.limit:,} an hour, too few for {tier}"

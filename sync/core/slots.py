@@ -39,14 +39,16 @@ def next_due(
     policy: Policy,
     came_along: bool = False,
     stretched: timedelta | None = None,
+    due_at: datetime | None = None,
 ) -> datetime | None:
     """After a good visit: the next slot, or the first visit of the next tier if that comes before. None: finished.
 
     Only one visit is ever owed: slots that passed during an outage are not made up for. An event that `came_along` was
     visited ahead of its slot and is due a whole period later: with the same slot again it would come along each time.
     `stretched`: the period that the key's pace leaves to this event, longer than the tier's; it has no fixed slots,
-    because they would jump whenever the pace changes. The next cycle comes half a cycle after a due time on average;
-    so much earlier it is due, or the key would leave calls unused.
+    because they would jump whenever the pace changes. It counts from `due_at`, when the visit was due: what passed
+    until a cycle came and the lane got to it must not add up, or calls would be left unused. A visit that came late is
+    not followed by the next one at once, but after the tier's own period.
     """
     tier = tier_at(window, now=now, policy=policy)
     if tier is None or (window is not None and now == finished_after(window, policy=policy)):
@@ -54,7 +56,7 @@ def next_due(
     period = policy.rule(tier).period
     slot = slot_at_or_after(now + timedelta(microseconds=1), race_id=race_id, period=period)
     if stretched is not None and stretched > period:
-        slot = now + max(period, stretched - policy.cycle / 2)
+        slot = max(min(due_at or now, now) + stretched, now + period - policy.cycle)
     elif came_along:
         slot = now + period
     return earlier_for_next_tier(slot, window=window, race_id=race_id, now=now, policy=policy)

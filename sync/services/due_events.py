@@ -9,6 +9,7 @@ from datetime import datetime
 from partners.budget import reserve
 from sync.core.planning import Candidate, Decision, KeyState, Verdict, plan
 from sync.core.policy import Policy
+from sync.core.spending import need_not_leave_after
 from sync.core.tiers import Tier
 from sync.models import EventSync
 
@@ -44,20 +45,26 @@ def _window(tier: Tier, *, policy: Policy) -> int:
 
 
 def _candidates_of(tier: Tier, keys: Mapping[int, KeyState], *, now: datetime, policy: Policy) -> list[Candidate]:
-    """The most overdue events of a tier whose key can be used for it: one bounded query on one index.
+    """The most overdue events of a tier whose key can be used for it, and those that need not leave a reserve any more
+    where the key has calls, but too few for the others."""
+    kept = {pk: reserve(tier.value, rate=key.limit, reserves=policy.reserves) for pk, key in keys.items()}
+    free = {pk: key.free for pk, key in keys.items() if not key.blocked_reason and key.free > 0}
+    found = _looked_at(tier, {pk: calls - kept[pk] for pk, calls in free.items()}, due_by=now, policy=policy)
+    scarce = {pk: calls for pk, calls in free.items() if calls <= kept[pk]}
+    long_ago = now - need_not_leave_after(tier, policy=policy)
+    return [*found, *_looked_at(tier, scarce, due_by=long_ago, policy=policy)]
+
+
+def _looked_at(tier: Tier, room: Mapping[int, int], *, due_by: datetime, policy: Policy) -> list[Candidate]:
+    """One bounded query on one index. `room`: the calls that each key has for this tier.
 
     A few more when a key in overload fills the window: what it has no calls for must not hide the events of the others.
     """
-    room = {
-        pk: key.free - reserve(tier.value, rate=key.limit, reserves=policy.reserves)
-        for pk, key in keys.items()
-        if not key.blocked_reason
-    }
     usable = {pk for pk, calls in room.items() if calls > 0}
     window = _window(tier, policy=policy)
     found: dict[int, Candidate] = {}
-    for _ in range(LOOKS_PER_TIER):
-        rows = _most_overdue(tier, usable, now=now, window=window)
+    for _ in range(LOOKS_PER_TIER if usable else 0):
+        rows = _most_overdue(tier, usable, due_by=due_by, window=window)
         found |= {candidate.event_id: candidate for candidate in rows}
         races: dict[int, set[int]] = {}
         for candidate in found.values():
@@ -69,9 +76,9 @@ def _candidates_of(tier: Tier, keys: Mapping[int, KeyState], *, now: datetime, p
     return list(found.values())
 
 
-def _most_overdue(tier: Tier, usable: set[int], *, now: datetime, window: int) -> list[Candidate]:
+def _most_overdue(tier: Tier, usable: set[int], *, due_by: datetime, window: int) -> list[Candidate]:
     rows = (
-        EventSync.objects.filter(tier=tier.value, due_at__lte=now, picked_at=None, credential_id__in=usable)
+        EventSync.objects.filter(tier=tier.value, due_at__lte=due_by, picked_at=None, credential_id__in=usable)
         .order_by("due_at", "pk")
         .values_list("event_id", "event__race_id", "credential_id", "credential__partner_id", "due_at")
     )

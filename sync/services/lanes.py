@@ -7,12 +7,13 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import Case, IntegerField, QuerySet, Value, When
 
 from partners import gate, providers
-from partners.budget import reserve
+from partners.budget import Purpose, reserve
 from partners.gate import NoBudget, database_now
 from partners.models import Credential
 from partners.runsignup.client import RunSignUpClient
@@ -20,6 +21,7 @@ from partners.runsignup.errors import Gone, ProviderError, Refused, Throttled
 from sync import stopping
 from sync.core.pace import Pace
 from sync.core.policy import DEFAULT_POLICY, Policy
+from sync.core.spending import first_call, kept_from_overtaking, later_call
 from sync.core.tiers import Tier
 from sync.models import EventSync, Outcome, Trigger
 from sync.services import visit_outcomes
@@ -36,8 +38,8 @@ logger = logging.getLogger(__name__)
 LANE_SECONDS = 40.0
 # The first call of a visit waits only for the key's other call to end; what has begun is worth waiting for.
 FIRST_CALL_PATIENCE = 3.0
-# Long enough for the slowest key (a call in 33 s) to get past what it leaves to the more urgent.
-LATER_CALL_PATIENCE = 300.0
+# Long enough for the slowest key (10 calls an hour: after its first one, one in 400 s).
+LATER_CALL_PATIENCE = 480.0
 # How often a visit that waits for its budget shows that it is alive.
 LOOK_EVERY = 5.0
 
@@ -106,6 +108,15 @@ def _transport(credential: Credential) -> Iterator[providers.Transport]:
         transport.close()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """A race that waits for its visit, as its most urgent picked event has it. `purpose`: of the visit's first call."""
+
+    race_id: int
+    tier: Tier
+    purpose: Purpose
+
+
 @dataclass(slots=True, kw_only=True)
 class _Lane:
     """A lane at work. `visiting`: the races whose visits have begun; more than one while HIGH overtakes a long one."""
@@ -122,25 +133,35 @@ class _Lane:
 
     def walk(self) -> None:
         while not self.report.stopped and (work := self._next_work()):
-            self._visit_race(*work)
+            self.report.stopped = self._stop_reason(work)
+            if not self.report.stopped:
+                self._visit_race(work)
 
-    def overtake(self) -> None:
-        """Between two calls of a less urgent visit: what is HIGH must not wait until a long list is fetched."""
-        while not self.report.stopped and (work := self._next_work()) and work[1] is Tier.HIGH:
-            self._visit_race(*work)
+    def overtake(self, *, kept: int) -> None:
+        """Between two calls of a less urgent visit: what is HIGH must not wait until a long list is fetched.
 
-    def _next_work(self) -> tuple[int, Tier] | None:
+        `kept`: calls that stay free for the visit. Where there are too few, HIGH comes when there are more.
+        """
+        while not self.report.stopped and (work := self._next_work()) and work.tier is Tier.HIGH:
+            if self._stop_reason(work, kept=kept):
+                return
+            self._visit_race(work)
+
+    def _next_work(self) -> _Work | None:
         picked = _picked(self.credential.pk).exclude(event__race_id__in=self.visiting)
-        row = picked.order_by(URGENCY, "due_at", "pk").values_list("event__race_id", "tier").first()
-        return (row[0], Tier(row[1] or Tier.LOW.value)) if row else None
+        row = picked.order_by(URGENCY, "due_at", "pk").values_list("event__race_id", "tier", "due_at").first()
+        if row is None:
+            return None
+        now = database_now()
+        tier = Tier(row[1] or Tier.LOW.value)
+        purpose = first_call(tier, due_at=row[2] or now, now=now, policy=self.policy)
+        return _Work(race_id=row[0], tier=tier, purpose=purpose)
 
-    def _visit_race(self, race_id: int, tier: Tier) -> None:
-        self.report.stopped = self._stop_reason(tier)
-        if self.report.stopped:
-            return
+    def _visit_race(self, work: _Work) -> None:
+        race_id = work.race_id
         self.visiting.append(race_id)
         try:
-            self._open_and_run(race_id, tier)
+            self._open_and_run(work)
         except Fenced:
             raise
         except Exception:
@@ -150,27 +171,27 @@ class _Lane:
         finally:
             self.visiting.remove(race_id)
 
-    def _stop_reason(self, tier: Tier) -> str:
+    def _stop_reason(self, work: _Work, *, kept: int = 0) -> str:
         if stopping.requested():
             return "this process is about to stop"
         if time.monotonic() > self.deadline and not self.visiting:
             return "its time was over"
-        return _budget_reason(self.credential, tier, policy=self.policy)
+        return _budget_reason(self.credential, work, kept=kept, policy=self.policy)
 
-    def _open_and_run(self, race_id: int, tier: Tier) -> None:
+    def _open_and_run(self, work: _Work) -> None:
         visit = visit_open(
             credential_id=self.credential.pk,
             fence=self.fence,
-            race_id=race_id,
+            race_id=work.race_id,
             pace=self.pace,
             trigger=self.trigger,
             policy=self.policy,
         )
         if visit is None:
             # Its events were taken off the schedule after a cycle had picked them.
-            _unpick(_picked(self.credential.pk).filter(event__race_id=race_id, due_at=None))
+            _unpick(_picked(self.credential.pk).filter(event__race_id=work.race_id, due_at=None))
             return
-        gate_of_visit = PatientGate(self, visit, tier)
+        gate_of_visit = PatientGate(self, visit, work)
         self._run(visit, RunSignUpClient(transport=self.transport, gate=gate_of_visit.call))
 
     def _run(self, visit: Visit, client: RunSignUpClient) -> None:
@@ -220,26 +241,29 @@ class PatientGate:
     While it waits, and between its calls, it renews the visit's leases and lets HIGH overtake a less urgent visit.
     """
 
-    def __init__(self, lane: _Lane, visit: Visit, tier: Tier) -> None:
+    def __init__(self, lane: _Lane, visit: Visit, work: _Work) -> None:
         self.lane = lane
         self.visit = visit
-        self.tier = tier
-        self.begun = False
+        self.work = work
+        self.calls = 0
 
     @contextmanager
     def call(self) -> Iterator[None]:
         with ExitStack() as stack:
-            self._enter(stack, until=time.monotonic() + (LATER_CALL_PATIENCE if self.begun else FIRST_CALL_PATIENCE))
-            self.begun = True
+            self._enter(stack)
+            self.calls += 1
             yield
 
-    def _enter(self, stack: ExitStack, *, until: float) -> None:
+    def _enter(self, stack: ExitStack) -> None:
+        since = time.monotonic()
+        until = since + (LATER_CALL_PATIENCE if self.calls else FIRST_CALL_PATIENCE)
         while True:
-            if self.begun and self.tier is not Tier.HIGH:
-                self.lane.overtake()
+            purpose = self._purpose(waited=timedelta(seconds=time.monotonic() - since))
+            if self.calls and self.work.tier is not Tier.HIGH:
+                self.lane.overtake(kept=kept_from_overtaking(self.work.tier, purpose))
             try:
                 reserves = self.lane.policy.reserves
-                stack.enter_context(gate.call(self.lane.credential.pk, purpose=self.tier.value, reserves=reserves))
+                stack.enter_context(gate.call(self.lane.credential.pk, purpose=purpose, reserves=reserves))
                 return
             except NoBudget as refusal:
                 if refusal.wait > until - time.monotonic() or stopping.requested():
@@ -247,6 +271,11 @@ class PatientGate:
                 time.sleep(min(refusal.wait, LOOK_EVERY))
                 with transaction.atomic():
                     visit_hold(self.visit)
+
+    def _purpose(self, *, waited: timedelta) -> Purpose:
+        if not self.calls:
+            return self.work.purpose
+        return later_call(self.work.tier, number=self.calls + 1, waited=waited)
 
 
 def _picked(credential_id: int) -> QuerySet[EventSync]:
@@ -258,13 +287,13 @@ def _unpick(rows: QuerySet[EventSync]) -> None:
         events_unpick(rows)
 
 
-def _budget_reason(credential: Credential, tier: Tier, *, policy: Policy) -> str:
-    """Why no visit of this tier may begin now; asked first, so that a visit without budget leaves no run behind."""
+def _budget_reason(credential: Credential, work: _Work, *, kept: int, policy: Policy) -> str:
+    """Why no visit like this may begin now; asked first, so that a visit without budget leaves no run behind."""
     state = gate.budget_states([credential])[credential.pk]
     if state.paused_until:
         return f"the key is paused until {state.paused_until:%H:%M:%S} UTC"
-    if state.free <= reserve(tier.value, rate=state.rate, reserves=policy.reserves):
-        return f"the key has {state.free} calls free, too few for {tier.value}"
+    if state.free <= kept + reserve(work.purpose, rate=state.rate, reserves=policy.reserves):
+        return f"the key has {state.free} calls free, too few for {work.tier.value}"
     return ""
 
 

@@ -103,6 +103,7 @@ def _due_again(item: EventVisit, pace: Pace, *, now: datetime, policy: Policy) -
         policy=policy,
         stretched=pace.period(tier, is_final=is_final(window, now=now)) if tier else None,
         came_along=item.run.came_along,
+        due_at=row.due_at,
     )
     place(row, row.event, now=now, policy=policy)
 

@@ -9,11 +9,12 @@ from collections.abc import Generator
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from partners.budget import free_calls, reserve, spend
+from partners.budget import Purpose, free_calls, reserve, spend
 from sync.core.cadence import reconcile_due, removals_due
 from sync.core.pace import Pace, is_final
 from sync.core.policy import Policy, Tier
 from sync.core.slots import comes_along, next_due
+from sync.core.spending import first_call, kept_from_overtaking, later_call
 from sync.core.tiers import tier_at
 from sync.simulation.history import History, Sync
 from sync.simulation.schedule import Entry, KeyEntry, Schedule
@@ -21,7 +22,7 @@ from sync.simulation.schedule import Entry, KeyEntry, Schedule
 # The same as in sync.services.lanes, which cannot be imported here; a test holds them together.
 LANE_SECONDS = 40.0
 FIRST_CALL_PATIENCE = 3.0
-LATER_CALL_PATIENCE = 300.0
+LATER_CALL_PATIENCE = 480.0
 LOOK_EVERY = 5.0
 
 URGENCY = {tier: rank for rank, tier in enumerate(Tier)}
@@ -52,38 +53,33 @@ class Lane:
 
     def run(self) -> Passing:
         while not self.stopped and (work := self._next_work()):
-            yield from self._visit_race(*work)
+            self.stopped = self.clock.now > self.deadline or not self._has_calls(self._first_purpose(work))
+            if not self.stopped:
+                yield from self._visit(work)
         # What it did not reach stays due and is first in the next cycle.
         for entry in list(self.key.picked):
             self.schedule.unpick(entry)
 
-    def _next_work(self) -> tuple[int, Tier] | None:
+    def _next_work(self) -> Entry | None:
         picked = [entry for entry in self.key.picked if entry.race_id not in self.visiting]
-        if not picked:
-            return None
-        first = min(picked, key=_urgency)
-        return first.race_id, first.tier or Tier.LOW
+        return min(picked, key=_urgency, default=None)
 
-    def _visit_race(self, race_id: int, tier: Tier) -> Passing:
-        self.stopped = self._must_stop(tier)
-        if self.stopped:
-            return
-        self.visiting.append(race_id)
-        yield from self._visit(race_id, tier)
-        self.visiting.remove(race_id)
+    def _first_purpose(self, work: Entry) -> Purpose:
+        now = self.clock.now
+        return first_call(work.tier or Tier.LOW, due_at=work.due_at or now, now=now, policy=self.policy)
 
-    def _must_stop(self, tier: Tier) -> bool:
-        if self.clock.now > self.deadline and not self.visiting:
-            return True
+    def _has_calls(self, purpose: Purpose, *, kept: int = 0) -> bool:
         limit = self.key.key.limit
         free = free_calls(rate=limit, arrival=self.key.arrival, now=self.clock.now.timestamp())
-        return free <= reserve(tier.value, rate=limit, reserves=self.policy.reserves)
+        return free > kept + reserve(purpose, rate=limit, reserves=self.policy.reserves)
 
-    def _visit(self, race_id: int, tier: Tier) -> Passing:
+    def _visit(self, work: Entry) -> Passing:
+        self.visiting.append(work.race_id)
         started = self.clock.now
         taken: list[Entry] = []
         came_along: set[Entry] = set()
-        for entry in self.key.races[race_id]:
+        purpose = self._first_purpose(work)
+        for entry in self.key.races[work.race_id]:
             if entry.picked:
                 taken.append(entry)
             elif self._comes_along(entry):
@@ -91,17 +87,20 @@ class Lane:
                 came_along.add(entry)
                 self.schedule.pick(entry)
         full = {entry for entry in taken if self._is_full(entry)}
-        for call in range(self._calls(taken, full=full, came_along=came_along)):
-            allowed = yield from self._gate(tier, begun=call > 0)
+        for number in range(1, self._calls(taken, full=full, came_along=came_along) + 1):
+            first = purpose if number == 1 else None
+            allowed = yield from self._gate(work.tier or Tier.LOW, number=number, first=first)
             if not allowed:
                 # Waiting for budget is no failure: its events stay due.
                 self.stopped = True
                 for entry in taken:
                     self.schedule.unpick(entry)
-                return
+                break
             yield self.latency
-        for entry in taken:
-            self._close(entry, started=started, full=entry in full, came_along=entry in came_along)
+        else:
+            for entry in taken:
+                self._close(entry, started=started, full=entry in full, came_along=entry in came_along)
+        self.visiting.remove(work.race_id)
 
     def _comes_along(self, entry: Entry) -> bool:
         if entry.tier is None or entry.due_at is None:
@@ -122,19 +121,21 @@ class Lane:
         )
         return bool(full) + (len(full) < len(taken)) + asks_for_removals
 
-    def _gate(self, tier: Tier, *, begun: bool) -> Generator[float, None, bool]:
+    def _gate(self, tier: Tier, *, number: int, first: Purpose | None) -> Generator[float, None, bool]:
         """Debit one call, waiting for it as a lane does. False: there is none for this visit now."""
-        patience = LATER_CALL_PATIENCE if begun else FIRST_CALL_PATIENCE
-        until = self.clock.now + timedelta(seconds=patience)
+        patience = LATER_CALL_PATIENCE if first is None else FIRST_CALL_PATIENCE
+        since = self.clock.now
+        until = since + timedelta(seconds=patience)
         while True:
-            if begun and tier is not Tier.HIGH:
-                yield from self._overtake()
+            purpose = first or later_call(tier, number=number, waited=self.clock.now - since)
+            if first is None and tier is not Tier.HIGH:
+                yield from self._overtake(kept=kept_from_overtaking(tier, purpose))
             now = self.clock.now.timestamp()
             self.key.arrival, wait = spend(
                 rate=self.key.key.limit,
                 arrival=self.key.arrival,
                 now=now,
-                purpose=tier.value,
+                purpose=purpose,
                 reserves=self.policy.reserves,
             )
             if not wait:
@@ -145,10 +146,12 @@ class Lane:
             # A wait below the clock's microsecond would last for ever.
             yield min(max(wait, 0.001), LOOK_EVERY)
 
-    def _overtake(self) -> Passing:
+    def _overtake(self, *, kept: int) -> Passing:
         """Between two calls of a less urgent visit, what is HIGH goes first."""
-        while not self.stopped and (work := self._next_work()) and work[1] is Tier.HIGH:
-            yield from self._visit_race(*work)
+        while not self.stopped and (work := self._next_work()) and work.tier is Tier.HIGH:
+            if not self._has_calls("HIGH", kept=kept):
+                return
+            yield from self._visit(work)
 
     def _close(self, entry: Entry, *, started: datetime, full: bool, came_along: bool) -> None:
         now = self.clock.now
@@ -167,6 +170,7 @@ class Lane:
             policy=self.policy,
             came_along=came_along,
             stretched=self.pace.period(tier, is_final=is_final(entry.window, now=now)) if tier else None,
+            due_at=entry.due_at,
         )
         # `next_due` saw to the rest; while its tier holds there is nothing to place, and this is the hottest path.
         if entry.tier_until is not None and now < entry.tier_until:

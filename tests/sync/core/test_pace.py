@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -35,7 +36,7 @@ def test_a_key_with_room_keeps_every_period():
 
 def test_low_gives_first_then_medium_then_high():
     # 12 HIGH races want 864 calls an hour; what LOW and MEDIUM add decides who has to give.
-    low_gives = pace(high=12, medium=2, low=60)
+    low_gives = pace(high=12, medium=2, low=75)
     assert low_gives.periods[Tier.LOW] > timedelta(hours=1)
     assert low_gives.periods[Tier.MEDIUM] == timedelta(minutes=5)
     assert low_gives.periods[Tier.HIGH] == MINUTE
@@ -64,33 +65,46 @@ def test_races_about_to_start_are_stretched_last():
 races = st.integers(min_value=0, max_value=60)
 
 
-@given(high=races, medium=races, low=st.integers(0, 400), final=races, rate=st.integers(120, 1000))
-def test_what_is_stretched_fits_the_key_unless_the_floors_alone_exceed_it(high, medium, low, final, rate):
+@given(high=races, medium=races, low=st.integers(0, 400), final=races, rate=st.integers(10, 3000))
+def test_what_is_stretched_always_fits_the_key_and_the_urgent_never_wait_longer(high, medium, low, final, rate):
+    counts = {Tier.HIGH: high, Tier.MEDIUM: medium, Tier.LOW: low}
     final = min(final, high)
     found = pace(rate=rate, high=high, medium=medium, low=low, final=final)
     policy_periods = {tier: DEFAULT_POLICY.rule(tier).period for tier in Tier}
-    assert all(found.periods[tier] >= policy_periods[tier] for tier in Tier)
-    assert found.periods[Tier.LOW] <= LONGEST_LOW
-    assert found.periods[Tier.MEDIUM] <= LONGEST_MEDIUM
-    assert found.final <= max(found.periods[Tier.HIGH], policy_periods[Tier.HIGH])
     if not found.overloaded:
         assert found.periods == policy_periods
         return
-    load = sum(
-        count * calls_per_visit(tier, overloaded=True) * HOUR / period.total_seconds()
-        for tier, count, period in (
-            (Tier.HIGH, high - final, found.periods[Tier.HIGH]),
-            (Tier.HIGH, final, found.final),
-            (Tier.MEDIUM, medium, found.periods[Tier.MEDIUM]),
-            (Tier.LOW, low, found.periods[Tier.LOW]),
-        )
-    )
-    floors = (
-        medium * calls_per_visit(Tier.MEDIUM, overloaded=True) * HOUR / LONGEST_MEDIUM.total_seconds()
-        + low * calls_per_visit(Tier.LOW, overloaded=True) * HOUR / LONGEST_LOW.total_seconds()
-        + high * calls_per_visit(Tier.HIGH, overloaded=True) * HOUR / LONGEST_LOW.total_seconds()
-    )
-    assert load <= usable_per_hour(rate) * 1.001 or floors > usable_per_hour(rate)
+    assert all(found.periods[tier] >= policy_periods[tier] for tier in Tier)
+    assert policy_periods[Tier.HIGH] <= found.final <= found.periods[Tier.HIGH]
+    used = [found.periods[tier] for tier in Tier if counts[tier]]
+    assert used == sorted(used)
+
+    def load(periods) -> float:
+        calls = sum(counts[tier] * per_hour(tier, periods[tier]) for tier in Tier)
+        return calls + final * (per_hour(Tier.HIGH, found.final) - per_hour(Tier.HIGH, periods[Tier.HIGH]))
+
+    def per_hour(tier: Tier, period: timedelta) -> float:
+        return calls_per_visit(tier, overloaded=True) * HOUR / period.total_seconds()
+
+    assert load(found.periods) <= usable_per_hour(rate) * 1.001
+    # The bounds of MEDIUM and LOW hold whenever a key can keep them, with HIGH as rare as MEDIUM.
+    floors = {Tier.HIGH: LONGEST_MEDIUM, Tier.MEDIUM: LONGEST_MEDIUM, Tier.LOW: LONGEST_LOW}
+    if sum(counts[tier] * per_hour(tier, floors[tier]) for tier in Tier) <= usable_per_hour(rate):
+        assert all(found.periods[tier] <= floors[tier] for tier in Tier)
+
+
+def test_a_key_too_small_for_the_bounds_serves_its_races_in_turn_and_the_urgent_no_later():
+    in_turn = pace(rate=60, high=1, medium=14)
+    assert in_turn.periods[Tier.HIGH] == in_turn.periods[Tier.MEDIUM] == in_turn.final > LONGEST_MEDIUM
+    everybody = pace(rate=10, high=1, medium=20, low=30)
+    assert set(everybody.periods.values()) == {everybody.final}
+    assert everybody.final > LONGEST_LOW
+
+
+def test_a_policy_slower_than_the_bounds_is_never_made_faster_by_stretching():
+    slow = replace(DEFAULT_POLICY, low=replace(DEFAULT_POLICY.low, period=timedelta(hours=6)))
+    found = pace_of(Demand(high=30, medium=0, low=10), rate=1000, policy=slow)
+    assert found.periods[Tier.LOW] == timedelta(hours=6)
 
 
 @pytest.mark.parametrize("tier", list(Tier))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from partners.budget import reserve
 from sync.core.planning import Candidate, KeyState, Verdict, plan
 from sync.core.policy import DEFAULT_POLICY, Tier
+from sync.core.spending import need_not_leave_after
 
 NOW = datetime(2026, 6, 6, 10, 0, tzinfo=UTC)
 
@@ -86,6 +88,19 @@ def test_what_is_not_due_waits():
     assert decide([candidate(1, late=-1)], keys(1))[0].verdict is Verdict.WAIT
 
 
+def has_waited_long(candidate: Candidate) -> bool:
+    return NOW - candidate.due_at >= need_not_leave_after(candidate.tier, policy=DEFAULT_POLICY)
+
+
+@pytest.mark.parametrize(("tier", "seconds"), [(Tier.MEDIUM, 30), (Tier.LOW, 360)])
+def test_what_has_waited_a_tenth_of_its_period_need_not_leave_a_reserve(tier, seconds):
+    assert run_ids(decide([candidate(1, tier=tier, late=seconds)], keys(1, free=1))) == [1]
+    assert run_ids(decide([candidate(1, tier=tier, late=seconds - 1)], keys(1, free=1))) == []
+    # HIGH still goes first, and without any call nobody does.
+    assert run_ids(decide([candidate(1, tier=tier, late=seconds), candidate(2)], keys(1, free=1))) == [2]
+    assert run_ids(decide([candidate(1, tier=tier, late=seconds)], keys(1, free=0))) == []
+
+
 events = st.lists(
     st.builds(
         candidate,
@@ -116,6 +131,7 @@ def test_the_plan_forgets_nobody_and_keeps_caps_and_budgets_in_any_order(candida
         races = {by_id[event].race_id for event in run_ids(decisions) if by_id[event].credential_id == key}
         assert len(races) <= free
     ran = [by_id[event] for event in run_ids(decisions)]
-    urgent_races = {(c.credential_id, c.race_id) for c in ran if c.tier is not Tier.LOW}
-    if any(c.tier is Tier.LOW and (c.credential_id, c.race_id) not in urgent_races for c in ran):
+    # What has not waited long leaves LOW's reserve, unless another event of its race pays for the call.
+    paid = {(c.credential_id, c.race_id) for c in ran if c.tier is not Tier.LOW or has_waited_long(c)}
+    if any(c.tier is Tier.LOW and (c.credential_id, c.race_id) not in paid for c in ran):
         assert free > reserve("LOW", rate=1000)

@@ -118,15 +118,37 @@ def test_an_event_due_within_half_its_period_comes_along():
         assert not comes_along(due_at=far, now=now, tier=tier, policy=DEFAULT_POLICY)
 
 
-def test_a_stretched_event_is_due_half_a_cycle_early_so_that_cycles_meet_its_period_on_average():
-    now = datetime(2026, 6, 6, 8, 0, tzinfo=UTC)
-    window = window_at(now + timedelta(hours=2))
+def test_a_stretched_event_is_due_a_stretched_period_after_it_was_due_however_late_the_visit_was():
+    was_due = datetime(2026, 6, 6, 8, 0, tzinfo=UTC)
+    window = window_at(was_due + timedelta(hours=2))
 
-    def due_after(stretched: timedelta) -> timedelta:
-        due = next_due(window=window, race_id=1, now=now, policy=DEFAULT_POLICY, stretched=stretched)
+    def due_after(stretched: int, *, visited: float) -> float:
+        due = next_due(
+            window=window,
+            race_id=1,
+            now=was_due + timedelta(seconds=visited),
+            policy=DEFAULT_POLICY,
+            stretched=timedelta(seconds=stretched),
+            due_at=was_due,
+        )
         assert due is not None
-        return due - now
+        return (due - was_due).total_seconds()
 
-    assert due_after(timedelta(seconds=80)) == timedelta(seconds=75)
-    # Never more often than the policy asks.
-    assert due_after(timedelta(seconds=62)) == MINUTE
+    # What the cycle and the lane took does not add up.
+    assert due_after(80, visited=3) == due_after(80, visited=14) == 80
+    # After an outage one visit, and then the tier's own period again (a cycle may come up to a cycle later).
+    assert due_after(80, visited=600) == 600 + 50
+
+
+def test_a_stretched_event_that_came_along_before_it_was_due_is_due_a_stretched_period_later():
+    now = datetime(2026, 6, 6, 8, 0, tzinfo=UTC)
+    due = next_due(
+        window=window_at(now + timedelta(hours=2)),
+        race_id=1,
+        now=now,
+        policy=DEFAULT_POLICY,
+        came_along=True,
+        stretched=timedelta(seconds=80),
+        due_at=now + timedelta(seconds=25),
+    )
+    assert due == now + timedelta(seconds=80)

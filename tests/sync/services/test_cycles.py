@@ -209,12 +209,25 @@ def test_keys_in_overload_cost_a_cycle_a_few_more_looks_and_no_more():
 def test_a_key_in_overload_does_not_keep_the_others_from_being_picked():
     """Its due events fill the planner's window many times over, and it has no call to spare for them."""
     crowded, other = CredentialFactory(), CredentialFactory()
-    due_events(crowded, "LOW", races=60, late=600)
+    due_events(crowded, "LOW", races=60, late=120)
     due = due_events(other, "LOW", late=20)
     refill(free=3)
     CallBudget.objects.filter(credential=other).delete()
     cycle()
     assert picked() == set(due)
+
+
+def test_what_has_waited_long_takes_the_last_calls_of_its_key_but_none_of_high():
+    """A key that is asked for too much never has the eight free calls that LOW would otherwise wait for."""
+    crowded = CredentialFactory()
+    high = due_events(crowded, "HIGH", races=2, late=10)
+    low = due_events(crowded, "LOW", races=4, late=600)
+    due_events(crowded, "LOW", races=4, late=300)
+    refill(free=3)
+    cycle()
+    assert picked() >= set(high)
+    assert len(picked() & set(low)) == 1
+    assert len(picked()) == 3
 
 
 def test_a_key_with_few_calls_left_takes_only_as_many_places_as_it_has_calls():
