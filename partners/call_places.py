@@ -86,8 +86,10 @@ def no_place_reason(*, purpose: Purpose) -> str:
     """Why there was none, for people."""
     limit = settings.CALLS_AT_ONCE
     most = installation_places(limit, purpose=purpose)
-    if most < limit:
-        return f"{most} calls of this installation are running, the rest are kept for the races of today"
-    if limit == 1:
-        return "the only call of this installation is running"
-    return f"all {limit} calls of this installation are running"
+    if most == limit:
+        return "the only call of this installation is running" if limit == 1 else f"all {_running(limit)}"
+    return f"{_running(most)}, the rest are kept for the races of today"
+
+
+def _running(calls: int) -> str:
+    return "1 call of this installation is running" if calls == 1 else f"{calls} calls of this installation are running"

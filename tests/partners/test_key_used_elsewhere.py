@@ -212,14 +212,6 @@ def test_row_29_another_program_uses_400_calls_an_hour_of_the_same_key(shared, h
     assert min(pauses) >= 60
     said = said_of(credential)
     assert said.startswith("Another program seems to use this key: RunSignUp asked it to slow down after ")
-    print(
-        len(ours),
-        len(refused),
-        rates,
-        said,
-        [c["outcome"] for c in ours[-40:]],
-        [int(c["started"] - began) for c in ours if c["outcome"] == "throttled"],
-    )
 
     # The other program stops.
     hours.every = 0.0
