@@ -14,10 +14,14 @@ REMOVALS_EVERY_OVERLOADED: dict[Tier, int] = {**REMOVALS_EVERY, Tier.HIGH: 10}
 RECONCILE_EVERY = timedelta(days=1)
 
 
-def removals_due(*, tier: Tier, visits: int, overloaded: bool = False) -> bool:
-    """`visits`: the good visits before this one."""
+def removals_due(*, tier: Tier, visits: int, overloaded: bool = False, race_id: int = 0) -> bool:
+    """`visits`: the good visits before this one.
+
+    Races take turns: those that became known together would otherwise all ask at once, and the round in which they do
+    would cost their key twice the calls.
+    """
     every = REMOVALS_EVERY_OVERLOADED if overloaded else REMOVALS_EVERY
-    return visits % every[tier] == 0
+    return (visits + race_id) % every[tier] == 0
 
 
 def reconcile_due(*, window: StartWindow | None, reconciled_at: datetime | None, now: datetime, policy: Policy) -> bool:

@@ -202,8 +202,10 @@ def _asks_for_removals(visit: Visit) -> bool:
 
 def _removals_due(item: EventVisit, *, overloaded: bool) -> bool:
     """Not for who only came along: a sibling's cadence would cost a second call at most visits of the race."""
-    tier = Tier(item.row.tier or Tier.LOW.value)
-    return not item.run.came_along and removals_due(tier=tier, visits=item.row.visits, overloaded=overloaded)
+    if item.run.came_along:
+        return False
+    tier, race_id = Tier(item.row.tier or Tier.LOW.value), item.row.event.race.provider_race_id
+    return removals_due(tier=tier, visits=item.row.visits, overloaded=overloaded, race_id=race_id)
 
 
 def _removed_rows(visit: Visit, client: RunSignUpClient) -> list[RemovedRow]:

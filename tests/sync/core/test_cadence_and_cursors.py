@@ -21,6 +21,12 @@ def test_withdrawals_are_asked_at_the_cadence_of_the_tier(tier, asked):
     assert sum(removals_due(tier=tier, visits=visit) for visit in range(20)) == asked
 
 
+def test_races_that_became_known_together_ask_for_withdrawals_in_turn():
+    for visit in range(20):
+        asking = sum(removals_due(tier=Tier.HIGH, visits=visit, overloaded=True, race_id=race) for race in range(20))
+        assert asking == 2
+
+
 @pytest.mark.parametrize(
     ("reconciled", "now", "expected"),
     [
