@@ -151,8 +151,13 @@ def test_a_killed_leader_is_replaced_within_a_minute_and_nothing_is_done_twice(s
     wait_for(
         lambda: Cycle.objects.filter(started_at__gt=killed_at).exists(), seconds=60, what="the other runs the cycles"
     )
-    # Whoever the dead lanes had is held by their leases for a minute.
-    wait_for(all_high_fresh, seconds=100, what="every HIGH event is fresh")
+    # What the dead lanes had is held by their leases for a minute.
+    wait_for(
+        lambda: not high_rows().exclude(checked_at__gt=killed_at).exists(),
+        seconds=100,
+        what="every HIGH event was synced after the kill",
+    )
+    assert all_high_fresh()
     slots = Cycle.objects.values("slot").annotate(times=Count("pk")).filter(times__gt=1)
     assert list(slots) == []
     assert_each_due_event_was_visited_once()

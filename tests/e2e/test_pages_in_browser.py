@@ -102,6 +102,27 @@ def test_a_page_shows_a_new_sync_without_being_loaded_again(open_page, event):
     assert page.messages == []
 
 
+def test_the_explanation_comes_again_as_the_reader_left_it_but_not_while_they_copy_it(open_page):
+    page = open_page("event_page")
+    page.locator("#why-more > summary").click()
+    as_of = page.locator("#why-live time")
+    before = as_of.text_content()
+
+    # By itself it comes every 15 s.
+    page.evaluate("() => { setInterval(() => htmx.trigger('#why-live', 'look-again'), 400) }")
+    expect(as_of).not_to_have_text(before, timeout=SOON)
+    expect(page.locator("#why-more")).to_have_attribute("open", "")
+
+    page.evaluate("() => getSelection().selectAllChildren(document.querySelector('#why-live dd'))")
+    before = as_of.text_content()
+    for _ in range(4):
+        with page.expect_response(lambda response: "/why/" in response.url, timeout=SOON):
+            pass
+    assert as_of.text_content() == before
+    assert page.evaluate("() => getSelection().toString()") != ""
+    assert page.messages == []
+
+
 def test_a_list_that_became_late_is_announced_once(open_page, event):
     page = open_page("race_page")
     announcement = page.locator("[aria-live=polite]")
