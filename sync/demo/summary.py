@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from sync.demo.figures import HighFigures, Spread
+from sync.demo.figures import Spread
 from sync.demo.promise import Verdict
 from sync.demo.truth import Comparison
 
@@ -40,40 +40,37 @@ def verdict_print(console: Console, verdict: Verdict) -> None:
     console.print(f"Errors: {errors}")
 
 
-def _spread(spread: Spread, decimals: int) -> list[str]:
+def _spread(spread: Spread, decimals: int) -> str:
     if not spread.count:
-        return ["", "", ""]
-    return [f"{seconds:.{decimals}f}" for seconds in (spread.p50, spread.p95, spread.most)]
+        return ""
+    return " / ".join(f"{seconds:.{decimals}f}" for seconds in (spread.p50, spread.p95, spread.most))
 
 
 def _tier_table(verdict: Verdict) -> Table:
-    table = Table(title="Syncs per tier; start minus due in seconds")
-    for name in ("tier", "events", "syncs", "p50", "p95", "max", "most in a cycle", "cap"):
+    table = Table(title="Syncs per tier; seconds p50 / p95 / max")
+    for name in ("tier", "events", "syncs", "start minus due", "most in a cycle", "cap"):
         table.add_column(name, justify="left" if name == "tier" else "right")
     for figures in verdict.tiers:
-        numbers = (str(figures.events), str(figures.syncs), *_spread(figures.late, 1))
+        numbers = (str(figures.events), str(figures.syncs), _spread(figures.late, 1))
         table.add_row(figures.tier.value, *numbers, str(figures.picked_most), str(figures.cap))
     return table
 
 
 def _high_table(verdict: Verdict) -> Table:
-    table = Table(title="HIGH: start minus due, and from one sync to the next, in seconds")
-    for name in ("keys", "events", "every", "late p50", "p95", "max", "gap p50", "p95", "max", "oldest list"):
+    """80 columns wide, as a log is."""
+    table = Table(title="HIGH; seconds p50 / p95 / max")
+    for name in ("keys", "events", "every", "start minus due", "sync to sync", "oldest"):
         table.add_column(name, justify="left" if name == "keys" else "right")
     for group in verdict.high:
         table.add_row(
-            _named(group),
+            f"{group.keys} overloaded" if group.overloaded else f"{group.keys} in budget",
             str(group.events),
-            f"{group.period:.0f} s",
-            *_spread(group.late, 1),
-            *_spread(group.gaps, 0),
-            f"{group.oldest:.0f} s",
+            f"{group.period:.0f}",
+            _spread(group.late, 1),
+            _spread(group.gaps, 0),
+            f"{group.oldest:.0f}",
         )
     return table
-
-
-def _named(group: HighFigures) -> str:
-    return f"{group.keys} overloaded" if group.overloaded else f"{group.keys} within their budget"
 
 
 def _key_table(verdict: Verdict) -> Table:

@@ -206,13 +206,14 @@ def test_the_table_says_what_was_measured_and_the_verdict(high, now):
     cycles_at(now, 50, high_picked=50)
     output = io.StringIO()
     verdict = judge(now)
-    summary_print(Console(file=output, width=120), verdict, None)
+    summary_print(Console(file=output, width=80), verdict, None)
     period = verdict.high[1].period
     text = output.getvalue()
     lines = [" ".join(line.replace("│", " ").split()) for line in text.splitlines()]
-    assert "HIGH 1 3 2.0 2.0 2.0 50 50" in lines
-    assert "1 within their budget 1 60 s 2.0 2.0 2.0 58 59 59 59 s" in lines
-    assert f"1 overloaded 18 {period:.0f} s 120 s" in lines
-    assert "Cycles: 13 in 120 s, the longest 1.0 s, at most 10.0 s from the start of one to the next." in lines
-    assert f"was 120 s old; {period + 15:.0f} s are allowed." in text
-    assert "The promise was kept." not in text
+    assert "HIGH 1 3 2.0 / 2.0 / 2.0 50 50" in lines
+    assert "1 in budget 1 60 2.0 / 2.0 / 2.0 58 / 59 / 59 59" in lines
+    assert f"1 overloaded 18 {period:.0f} 120" in lines
+    said = " ".join(text.split())
+    assert "Cycles: 13 in 120 s, the longest 1.0 s, at most 10.0 s from the start of one to the next." in said
+    assert f"was 120 s old; {period + 15:.0f} s are allowed." in said
+    assert "The promise was kept." not in said
