@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from partners.budget import Bucket, reserve
+from partners.budget import Bucket
 from sync.core.causes import Cause, cause_of
 from sync.core.event_facts import EventFacts, KeyFacts, Obstacle, RunFacts, ScheduleFacts
 from sync.core.pace import Demand, is_final
@@ -151,17 +151,16 @@ def _decided(facts: EventFacts, row: ScheduleFacts, *, clock: Clock, policy: Pol
     if decision.verdict is Verdict.RUN:
         return Answer(why="It is due.", change=f"nothing: the next cycle takes it, within {cycle}.")
     why = _capital(_stop(decision.reason))
-    if "free" in decision.facts:
-        wait = free_in(facts.key, decision.tier, policy=policy)
+    if isinstance(needs := decision.facts.get("needs"), int):
+        wait = free_in(facts.key, needs=needs)
         change = f"nothing: the key has a call for it in about {span_words(wait)}, if no more urgent race takes it."
         return Answer(why=why, change=change)
     return Answer(why=why, change=f"nothing: a later cycle takes it; one starts every {cycle}.")
 
 
-def free_in(key: KeyFacts, tier: Tier, *, policy: Policy) -> timedelta:
-    """How long until the key has one call free for this tier, when nobody else calls."""
-    missing = reserve(tier.value, rate=key.rate, reserves=policy.reserves) + 1 - key.free
-    return timedelta(seconds=max(1, missing) * Bucket.of(key.rate).interval)
+def free_in(key: KeyFacts, *, needs: int) -> timedelta:
+    """How long until the key has so many calls free, when nobody else calls."""
+    return timedelta(seconds=max(1, needs - key.free) * Bucket.of(key.rate).interval)
 
 
 def start_text(facts: EventFacts, *, clock: Clock) -> str:

@@ -127,7 +127,7 @@ def _decide(
         left = max(0, key.free - len(races))
         calls = "1 call" if left == 1 else f"{left} calls"
         reason = f"the key has {calls} free of its {key.limit:,} an hour, too few for {tier}"
-        return decided(Verdict.DEFER, reason, free=left)
+        return decided(Verdict.DEFER, reason, free=left, needs=kept + 1)
     return decided(Verdict.RUN, "due", late_seconds=(now - candidate.due_at).total_seconds())
 
 

@@ -40,7 +40,9 @@ def test_a_key_without_free_calls_says_when_it_has_one(said, event_of, key, now)
 
     found = said(event, now)
 
-    assert found["Planner"] == "DEFER: the key has 0 calls free of its 1,000 an hour, too few for HIGH (free 0)"
+    assert (
+        found["Planner"] == "DEFER: the key has 0 calls free of its 1,000 an hour, too few for HIGH (free 0, needs 1)"
+    )
     assert found["To change"].startswith("nothing: the key has a call for it in about 4 s")
     assert found["Key"] == (
         "Ridgeline · main: 990 of 1,000 calls in the last hour, 0 free now, rate 1,000 an hour, lane idle"

@@ -102,7 +102,9 @@ def test_calls_that_more_urgent_races_of_the_key_take_first_are_counted_as_in_a_
 
     found = said(medium, now)
 
-    assert found["Planner"] == ("DEFER: the key has 3 calls free of its 1,000 an hour, too few for MEDIUM (free 3)")
+    assert found["Planner"] == (
+        "DEFER: the key has 3 calls free of its 1,000 an hour, too few for MEDIUM (free 3, needs 4)"
+    )
     report = cycle_run(now=now, call_lanes=False)
     assert report is not None
     (decided,) = [decision for decision in report.decisions if decision.event_id == medium.pk]
