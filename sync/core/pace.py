@@ -24,7 +24,11 @@ LONGEST_MEDIUM = timedelta(minutes=15)
 FINAL_BEFORE = timedelta(minutes=60)
 FINAL_AFTER = timedelta(minutes=15)
 # A little of the rate stays for full comparisons, discovery and people's wishes; a key planned to the last call lags.
+# Some calls an hour more, which a small key notices, pay back what a change of tiers costs: each race that enters one
+# is visited soon, whatever its period is stretched to afterwards.
 USABLE = 0.98
+SPARE = 4.0
+LEAST_USABLE = 0.7
 # Periods are whole microseconds: what exceeds by less than this, in calls an hour, is rounding.
 DUST = 1e-3
 
@@ -80,7 +84,8 @@ def wanted_per_hour(demand: Demand, *, policy: Policy) -> float:
 
 def usable_per_hour(rate: int) -> float:
     """What a key of this rate can sustain beside its burst."""
-    return HOUR / Bucket.of(rate).interval * USABLE
+    sustained = HOUR / Bucket.of(rate).interval
+    return max(sustained * USABLE - SPARE, sustained * LEAST_USABLE)
 
 
 def pace_of(demand: Demand, *, rate: int, policy: Policy) -> Pace:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q
 
+from partners.gate import budget_states
 from partners.models import Credential
 from sync.models import EventSync
 from sync.services.cycles import blocked_reason
@@ -14,7 +15,8 @@ from sync.simulation.world import Key, PlannedEvent, World
 
 
 def simulation_world(*, begins: datetime, ends: datetime, limit: int | None = None) -> World:
-    """The scheduled events of all keys that may be used. `limit`: calls an hour instead of each key's own."""
+    """The scheduled events of all keys that may be used, each with the calls an hour that it may make now: fewer than
+    its limit after the provider said slow down. `limit`: calls an hour instead of each key's own."""
     keys = {
         credential.pk: credential
         for credential in Credential.objects.select_related("partner").defer("api_secret")
@@ -42,6 +44,7 @@ def simulation_world(*, begins: datetime, ends: datetime, limit: int | None = No
         if not closed_reason(row.event)
     )
     used = {event.key_id for event in events}
+    states = budget_states([credential for credential in keys.values() if credential.pk in used])
     return World(
         name="database",
         keys=tuple(
@@ -49,7 +52,7 @@ def simulation_world(*, begins: datetime, ends: datetime, limit: int | None = No
                 key_id=credential.pk,
                 partner_id=credential.partner_id,
                 name=str(credential),
-                limit=limit or credential.hourly_limit,
+                limit=limit or states[credential.pk].rate,
             )
             for credential in keys.values()
             if credential.pk in used

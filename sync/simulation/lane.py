@@ -115,7 +115,12 @@ class Lane:
     def _calls(self, taken: list[Entry], *, full: set[Entry], came_along: set[Entry]) -> int:
         """One call for what is compared in full, one for what changed in the others, one for those who left."""
         asks_for_removals = bool(full) or any(
-            removals_due(tier=entry.tier or Tier.LOW, visits=entry.visits, overloaded=self.pace.overloaded)
+            removals_due(
+                tier=entry.tier or Tier.LOW,
+                visits=entry.visits,
+                overloaded=self.pace.overloaded,
+                race_id=entry.race_id,
+            )
             for entry in taken
             if entry not in came_along
         )

@@ -16,6 +16,7 @@ from partners.gate import database_now
 from sync.core.policy import DEFAULT_POLICY, Policy, Tier
 from sync.management.simulation_terminal import report_json, report_show
 from sync.management.terminal import console_on
+from sync.services.policies import policy_now
 from sync.services.simulation_world import simulation_world
 from sync.simulation.history import Progress
 from sync.simulation.picture import sparkline, svg
@@ -33,7 +34,8 @@ class Command(BaseCommand):
     help = (
         "Run the production scheduler under a virtual clock and say what it would reach. Worlds: "
         "one-event (the last day of one event among 644), seed (a week of 13 keys with 644 events), saturday (120 "
-        "events start at once), or --from-db: what is scheduled here, from --at on. Makes no call. "
+        "events start at once), or --from-db: what is scheduled here, from --at on, under the policy in force here and "
+        "with the calls an hour that each key may make now. Makes no call. "
         "Exit code 0: done; 2: it cannot be simulated as asked."
     )
 
@@ -48,15 +50,16 @@ class Command(BaseCommand):
         parser.add_argument("--latency", metavar="S", type=float, default=LATENCY, help="seconds a call (default: 1.5)")
         parser.add_argument("--seed", metavar="N", type=int, default=1, help="the same seed gives the same world")
         parser.add_argument("--days", metavar="N", type=float, help="length of seed (default: 7) or --from-db (1)")
-        parser.add_argument("--from-db", action="store_true", help="the races, keys and limits of this database")
+        parser.add_argument("--from-db", action="store_true", help="the races, keys and policy of this database")
         parser.add_argument("--at", metavar="TIME", help='with --from-db: "Saturday 04:00" or ISO, in UTC')
         parser.add_argument("--json", action="store_true", help="the figures for programs")
         parser.add_argument("--svg", metavar="FILE", type=Path, help="write a picture of the syncs over time")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        way, policy = Way(options["policy"]), DEFAULT_POLICY
+        way = Way(options["policy"])
         try:
             _check(options)
+            policy = policy_now() if options["from_db"] else DEFAULT_POLICY
             world = _from_database(options) if options["from_db"] else _built_in(options)
         except NoSuchWorld as problem:
             raise CommandError(str(problem), returncode=2) from None

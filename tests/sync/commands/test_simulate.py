@@ -9,8 +9,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.core.management import CommandError, call_command
 
+from partners.gate import database_now
+from partners.models import CallBudget
 from sync.management.commands.simulate import moment_of
-from sync.models import EventSync
+from sync.models import EventSync, Policy
+from sync.services.policies import policy_store
 from sync.simulation.worlds import NoSuchWorld
 from tests.factories import CredentialFactory, EventFactory, EventSyncFactory, RaceFactory
 
@@ -147,6 +150,22 @@ def test_a_smaller_limit_shows_what_would_be_stretched():
     (key,) = json.loads(simulate(*arguments, "--limit", "150"))["keys"]
     assert key["over_budget"]
     assert key["busiest_hour"] <= 150
+
+
+@pytest.mark.django_db
+def test_the_database_is_rehearsed_with_its_own_policy_and_what_its_keys_may_call_now():
+    start = datetime(2026, 6, 6, 12, 0, tzinfo=UTC)
+    credential = CredentialFactory()
+    for race in RaceFactory.create_batch(4, credential=credential):
+        EventSyncFactory(event=EventFactory(race=race, starts_at=start))
+    arguments = ("--from-db", "--at", "2026-06-06T07:00", "--days", "0.5", "--json")
+    policy_store(Policy(high_period_seconds=100), now=NOW)
+    assert json.loads(simulate(*arguments))["high_syncs"] == {"mean": pytest.approx(180, abs=1), "min": 180}
+    # RunSignUp said slow down a moment ago.
+    CallBudget.objects.create(credential=credential, rate_per_hour=120, rate_changed_at=database_now())
+    (key,) = json.loads(simulate(*arguments))["keys"]
+    assert key["over_budget"]
+    assert key["busiest_hour"] <= 120
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def test_the_races_of_a_key_are_counted_in_its_partners_zone(key, now):
     assert found.forecast.colour is Colour.RED
     assert found.sentences == (
         "Saturday 12:00–17:00 MDT: 1,440 calls/h wanted (20 races), 1,000 allowed; "
-        "race-day races will sync about every 82 s; nothing is lost, it arrives later.",
+        "race-day races will sync about every 83 s; nothing is lost, it arrives later.",
     )
     assert found.busiest == "Saturday 12:00 MDT, 1,440 calls wanted"
 
