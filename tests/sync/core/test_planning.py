@@ -107,7 +107,7 @@ events = st.lists(
         event=st.integers(0, 200),
         race=st.integers(0, 40),
         key=st.integers(1, 5),
-        late=st.integers(-5, 4000),
+        late=st.integers(-5, 4000) | st.sampled_from([10, 400]),
         tier=st.sampled_from(Tier),
     ),
     max_size=150,

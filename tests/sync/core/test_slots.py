@@ -33,17 +33,20 @@ def visits(start: datetime, *, race_id: int) -> list[datetime]:
 
 
 @pytest.mark.parametrize(
-    "local_start",
+    ("local_start", "zone"),
     [
-        datetime(2026, 6, 6, 8, 0),
-        datetime(2026, 3, 8, 8, 0),  # the clocks go forward that night
-        datetime(2026, 11, 1, 8, 0),  # and back
-        datetime(2026, 11, 1, 1, 30),  # a start in the hour that comes twice
+        (datetime(2026, 6, 6, 8, 0), "America/New_York"),
+        (datetime(2026, 3, 8, 8, 0), "America/New_York"),  # the clocks go forward that night
+        (datetime(2026, 11, 1, 8, 0), "America/New_York"),  # and back
+        (datetime(2026, 11, 1, 1, 30), "America/New_York"),  # a start in the hour that comes twice
+        (datetime(2026, 3, 29, 9, 0), "Europe/Berlin"),
+        (datetime(2026, 10, 25, 2, 30), "Europe/Berlin"),
+        (datetime(2026, 10, 4, 7, 0), "Australia/Lord_Howe"),  # by half an hour
     ],
 )
 @pytest.mark.parametrize("race_id", [974559, 1, 88])
-def test_a_race_day_has_540_syncs_also_when_the_clocks_change(local_start, race_id):
-    start = local_start.replace(tzinfo=ZoneInfo("America/New_York")).astimezone(UTC)
+def test_a_race_day_has_540_syncs_also_when_the_clocks_change(local_start, zone, race_id):
+    start = local_start.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
     day = [at for at in visits(start, race_id=race_id) if at >= start - timedelta(hours=24)]
     assert abs(len(day) - 540) <= 2
     high = [at for at in day if at >= start - timedelta(hours=4)]
