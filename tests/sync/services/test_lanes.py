@@ -194,6 +194,20 @@ def test_a_lane_stops_when_the_budget_is_gone_and_leaves_no_open_run(stage):
     assert ApiUsage.objects.filter(credential=stage.key).count() >= 1
 
 
+def test_the_second_call_of_a_visit_waits_for_no_reserve(stage, monkeypatch):
+    """In a small key it would wait for minutes, and HIGH with it."""
+    race = stage.add_race(starts=[from_now(days=9)])
+    stage.discover()
+    stage.sync()
+    make_due()
+    refill(free=8)
+    cycle()
+    monkeypatch.setattr(lanes.time, "sleep", lambda seconds: pytest.fail(f"waited {seconds} s"))
+    report = lane(stage)
+    assert (report.visits, report.calls, report.stopped) == (1, 2, "")
+    assert stage.calls("removed-participants")[-1]["race_id"] == race.race_id
+
+
 def test_a_visit_that_finds_the_places_of_its_key_taken_stays_due_and_is_no_failure(stage, monkeypatch):
     monkeypatch.setattr(lanes, "FIRST_CALL_PATIENCE", 0.0)
     stage.add_race(starts=[from_now(hours=2)])
