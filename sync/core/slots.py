@@ -9,15 +9,18 @@ from sync.core.policy import Policy, Tier
 from sync.core.tiers import StartWindow, finished_after, tier_at, tier_until
 
 
-def phase(race_id: int, *, period: timedelta) -> timedelta:
-    """Where in its period a race's slots lie: stable, and spread evenly over the races."""
+def phase(race_id: int, *, period: timedelta, cycle: timedelta) -> timedelta:
+    """Where in its period a race's slots lie: stable, spread evenly over the races, and in whole cycles.
+
+    A slot between two cycles would make every visit of the race wait for the next cycle, always the same seconds.
+    """
     digest = hashlib.blake2b(str(race_id).encode(), digest_size=8).digest()
-    return timedelta(seconds=int.from_bytes(digest) % int(period.total_seconds()))
+    return int.from_bytes(digest) % max(1, period // cycle) * cycle
 
 
-def slot_at_or_after(moment: datetime, *, race_id: int, period: timedelta) -> datetime:
+def slot_at_or_after(moment: datetime, *, race_id: int, period: timedelta, cycle: timedelta) -> datetime:
     """The race's first slot that is not before `moment`. The grid is in UTC, so no clock change touches it."""
-    anchor = datetime(1970, 1, 1, tzinfo=UTC) + phase(race_id, period=period)
+    anchor = datetime(1970, 1, 1, tzinfo=UTC) + phase(race_id, period=period, cycle=cycle)
     return moment + (anchor - moment) % period
 
 
@@ -27,7 +30,7 @@ def entry_due(*, tier: Tier, race_id: int, at: datetime, policy: Policy) -> date
     HIGH takes the race's next slot, at most a minute later, so that races that enter together do not fire together.
     """
     if tier is Tier.HIGH:
-        return slot_at_or_after(at, race_id=race_id, period=policy.high.period)
+        return slot_at_or_after(at, race_id=race_id, period=policy.high.period, cycle=policy.cycle)
     return at
 
 
@@ -54,7 +57,7 @@ def next_due(
     if tier is None or (window is not None and now == finished_after(window, policy=policy)):
         return None
     period = policy.rule(tier).period
-    slot = slot_at_or_after(now + timedelta(microseconds=1), race_id=race_id, period=period)
+    slot = slot_at_or_after(now + timedelta(microseconds=1), race_id=race_id, period=period, cycle=policy.cycle)
     if stretched is not None and stretched > period:
         slot = max(min(due_at or now, now) + stretched, now + period - policy.cycle)
     elif came_along:
