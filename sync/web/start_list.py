@@ -8,11 +8,11 @@ from datetime import datetime
 
 from django.core.paginator import Page, Paginator
 
+from races.change_words import REMOVED_REASONS
 from races.models import Event, Participant
 from sync.core.tiers import zone_of
 from sync.web.name_search import is_found, search_words
 from sync.web.times import Moment, moment
-from sync.web.words import REMOVED_REASONS
 
 PEOPLE_PER_PAGE = 100
 SEARCH_CHARACTERS = 80

@@ -66,15 +66,6 @@ TRIGGERS: dict[str, str] = {
     "reconcile": "Full comparison",
 }
 
-# Why somebody is not in the list any more. A transfer names its event where that is known.
-REMOVED_REASONS: dict[str, str] = {
-    "removed": "removed by the race",
-    "transferred": "moved to another event",
-    "deferred": "deferred to a later edition",
-    "cleared": "registration voided",
-    "missing": "no longer listed",
-}
-
 # How often a visit looks for withdrawals, as a part of all visits.
 EVERY_NTH: dict[int, str] = {
     1: "every check",
