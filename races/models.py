@@ -61,6 +61,9 @@ class Event(models.Model):
     registration_opens_at = models.DateTimeField(null=True)
     raw = models.TextField(blank=True)
     gone_at = models.DateTimeField(null=True, blank=True)
+    blanked_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its people's contact data was blanked; none is stored since."
+    )
 
     class Meta:
         constraints = [
@@ -154,6 +157,10 @@ class ParticipantChange(models.Model):
 
     class Meta:
         ordering = ["at", "id"]
+        indexes = [
+            # "Who had bib 1207 in this event": of its people only those whose bib ever changed are looked at.
+            models.Index(fields=["participant"], name="change_of_bib", condition=Q(changes__has_key="bib")),
+        ]
 
 
 class RaceAccess(models.Model):
