@@ -12,7 +12,16 @@ from django.db import connection
 from partners.documents import ParticipantDocument, ParticipantRow, RejectedRow, RowError
 from races.models import Event, Participant, ParticipantChange, Race
 from races.moved_registrations import moves_close
-from races.participant_columns import CONTENT, content_hash_of, content_of, differences, raw_hash_of, raw_text_of
+from races.participant_columns import (
+    BLANK,
+    CONTENT,
+    content_hash_of,
+    content_of,
+    differences,
+    raw_hash_of,
+    raw_text_of,
+    without_contact,
+)
 from races.participant_stage import StagedRow, stage_write
 from races.race_lock import race_lock
 from races.storable import BIGINT
@@ -77,7 +86,8 @@ def store_participants(
     unknown = _unknown(listed)
     if unknown:
         race_lock(race.pk)
-        staged = _compared(_decoded(unknown, decode=decode, tallies=tallies), now=now, runs=runs)
+        decoded = _decoded(unknown, decode=decode, tallies=tallies)
+        staged = _compared(_as_kept(decoded), now=now, runs=runs)
         arrived = [row for row in staged if row.change_kind == Kind.ADDED]
         moves_close(race=race, arrived=arrived, listed=listed.keys(), now=now, runs=runs)
         stage_write(rows=staged, now=now)
@@ -139,6 +149,13 @@ def _decoded(
     return decoded
 
 
+def _as_kept(decoded: dict[Key, dict[str, Any]]) -> dict[Key, dict[str, Any]]:
+    """Without contact data where the event was blanked. Asked under the lock: `prune` may have been at it just now."""
+    events = {event for event, _id in decoded}
+    blanked = set(Event.objects.filter(pk__in=events, blanked_at__isnull=False).values_list("pk", flat=True))
+    return {key: without_contact(columns) if key[0] in blanked else columns for key, columns in decoded.items()}
+
+
 def _compared(decoded: Mapping[Key, dict[str, Any]], *, now: datetime, runs: Mapping[int, int]) -> list[StagedRow]:
     """What is to be written: not what is older than what is stored."""
     stored = _stored(list(decoded))
@@ -167,12 +184,23 @@ def _verdict(
     if old is None:
         # What an added participant had first is in the row itself, or in the old values of its later changes.
         return Kind.ADDED, {}
-    changes = {} if old["content_hash"] == new["content_hash"] else differences(old, new)
+    changes = _changes(old, new)
     if old["removed_at"] is None:
         if is_older(new["modified_at"], stored=old["modified_at"], now=now):
             return None
-        return (Kind.CHANGED, changes) if changes else ("", {})
+        if changes:
+            return Kind.CHANGED, changes
+        # Of a blanked event no bytes are kept, so there are no newer ones to take over.
+        return ("", {}) if new["raw_hash"] else None
     reason = old["removed_reason"]
     if not brings_back(new["modified_at"], removed_at=old["removed_at"], reason=reason, now=now):
         return None
     return Kind.RESTORED, {"removed_reason": [reason, ""], **changes}
+
+
+def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, list[object]]:
+    if old["content_hash"] and old["content_hash"] == new["content_hash"]:
+        return {}
+    found = differences(old, new)
+    # Without a hash: its contact data was blanked. When it is stored again, nothing of it happened just now.
+    return found if old["content_hash"] else {name: values for name, values in found.items() if name not in BLANK}
