@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
@@ -161,6 +162,43 @@ class ParticipantChange(models.Model):
             # "Who had bib 1207 in this event": of its people only those whose bib ever changed are looked at.
             models.Index(fields=["participant"], name="change_of_bib", condition=Q(changes__has_key="bib")),
         ]
+
+
+class HeldRemoval(models.Model):
+    """Too many people were missing from a complete list at once: nobody was removed, a person decides.
+
+    Open until it is decided, or until a later complete list is whole again. Of a discarded one, `kept_ids` are those
+    who are still not listed: they stay, and nobody is asked about them again.
+    """
+
+    class Decision(models.TextChoices):
+        CONFIRMED = "confirmed", "they have left"
+        DISCARDED = "discarded", "they are kept"
+        RESOLVED = "resolved", "the list was whole again"
+
+    event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="held_removals")
+    # No database constraint, like that of a change.
+    sync_run = models.ForeignKey(
+        "sync.SyncRun", on_delete=models.DO_NOTHING, null=True, db_constraint=False, related_name="+"
+    )
+    found_at = models.DateTimeField("since")
+    registration_ids = ArrayField(models.BigIntegerField(), help_text="Who was missing at the last complete list.")
+    kept_ids = ArrayField(models.BigIntegerField(), default=list)
+    listed_before = models.PositiveIntegerField(help_text="How many the mirror listed.")
+    decided_at = models.DateTimeField(null=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="held_removals"
+    )
+    decision = models.CharField(max_length=9, choices=Decision, blank=True)
+
+    class Meta:
+        constraints = [
+            # Also how a comparison, the event's page and the operations page find the open ones.
+            models.UniqueConstraint(fields=["event"], condition=Q(decided_at=None), name="held_removal_one_open"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{len(self.registration_ids)} of {self.listed_before} people of {self.event}"
 
 
 class RaceAccess(models.Model):

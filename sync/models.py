@@ -78,6 +78,15 @@ class EventSync(models.Model):
     removals_checked_at = models.DateTimeField(null=True, help_text="Start of the last complete look for withdrawals.")
     changed_at = models.DateTimeField(null=True, help_text="When the mirror last changed.")
     reconciled_at = models.DateTimeField(null=True, help_text="Start of the last full comparison.")
+    # What the last full comparison found: sync.core.reconcile_words says it.
+    listed_count = models.PositiveIntegerField(null=True, help_text="People in the provider's list.")
+    mirror_count = models.PositiveIntegerField(null=True, help_text="People in the mirror afterwards.")
+    reconcile_removed = models.PositiveIntegerField(default=0, help_text="Who left by it.")
+    reconcile_rejected = models.PositiveIntegerField(default=0, help_text="Rows that could not be stored.")
+    reconcile_kept = models.PositiveIntegerField(default=0, help_text="Not listed, yet not removed.")
+    newest_registration_id = models.BigIntegerField(
+        null=True, help_text="Up to here new registrations were looked for by their ids."
+    )
     failures = models.PositiveIntegerField(default=0, help_text="In a row.")
     hold_reason = models.TextField(blank=True, help_text="Why it is not synced, or what needs a person.")
 
