@@ -56,6 +56,10 @@ class Event(models.Model):
     start_is_placeholder = models.BooleanField(
         default=False, help_text="The provider gave no time of day or no usable zone."
     )
+    start_moved_from = models.DateTimeField(
+        null=True, editable=False, help_text="The start before the provider moved it last."
+    )
+    start_moved_at = models.DateTimeField(null=True, editable=False, help_text="When discovery saw that it had moved.")
     ends_at = models.DateTimeField(null=True)
     distance = models.TextField(blank=True)
     event_type = models.TextField(blank=True)

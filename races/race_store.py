@@ -72,7 +72,7 @@ def races_store(*, credential: Credential, documents: Sequence[RaceDocument], no
     races = _Tally()
     race_pks = _races_write(credential, accepted, races, now=now)
     events = _Tally()
-    _events_write(race_pks, accepted, events, rejected)
+    _events_write(race_pks, accepted, events, rejected, now=now)
     events.moved.update(Event.objects.filter(race_id__in=races.moved).values_list("pk", flat=True))
     return RaceStoreReport(
         races_added=races.added,
@@ -140,7 +140,12 @@ def _take_over(row: Race | Event, values: Mapping[str, object]) -> set[str]:
 
 
 def _events_write(
-    race_pks: Mapping[int, int], accepted: Mapping[int, RaceDocument], tally: _Tally, rejected: list[str]
+    race_pks: Mapping[int, int],
+    accepted: Mapping[int, RaceDocument],
+    tally: _Tally,
+    rejected: list[str],
+    *,
+    now: datetime,
 ) -> None:
     stored = {
         (event.race_id, event.provider_event_id): event
@@ -154,6 +159,8 @@ def _events_write(
         key = race_pks[race_id], document.event_id
         event = stored.setdefault(key, Event(race_id=key[0], provider_event_id=key[1]))
         values = {name: getattr(document, name) for name in EVENT_COLUMNS} | {"gone_at": None}
+        if _start_moves(event, document):
+            event.start_moved_from, event.start_moved_at = event.starts_at, now
         if differing := _take_over(event, values):
             to_write[key] = event
             if event.pk and differing & _EVENT_SCHEDULE:
@@ -165,9 +172,14 @@ def _events_write(
         batch_size=_BATCH,
         update_conflicts=True,
         unique_fields=["race", "provider_event_id"],
-        update_fields=[*EVENT_COLUMNS, "gone_at"],
+        update_fields=[*EVENT_COLUMNS, "gone_at", "start_moved_from", "start_moved_at"],
     )
     tally.moved.update(event.pk for event in new)
+
+
+def _start_moves(event: Event, document: EventDocument) -> bool:
+    """Whether a start that was known is another one now. A first time of day in place of none is no move."""
+    return event.starts_at is not None and not event.start_is_placeholder and event.starts_at != document.starts_at
 
 
 def _events_of(accepted: Mapping[int, RaceDocument], rejected: list[str]) -> Iterator[tuple[int, EventDocument]]:

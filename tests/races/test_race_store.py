@@ -260,3 +260,29 @@ def test_rows_made_elsewhere_are_taken_over(store, credential, now):
     report = store(race_document(9, event_document(91)))
     assert (report.races_added, report.races_changed, report.events_added, report.events_changed) == (0, 1, 0, 1)
     assert report.reschedule == {event.pk}
+
+
+def test_a_start_that_moves_keeps_where_it_was_and_when_that_was_seen(store, now):
+    store(race_document(9, event_document(91)))
+    later = now + timedelta(hours=12)
+    store(race_document(9, event_document(91, starts_at=datetime(2026, 6, 7, 13, 0, tzinfo=UTC))), at=later)
+    event = Event.objects.get()
+    assert event.start_moved_from == datetime(2026, 6, 7, 12, 0, tzinfo=UTC)
+    assert event.start_moved_at == later
+    store(race_document(9, event_document(91, starts_at=datetime(2026, 6, 7, 13, 0, tzinfo=UTC), name="6K")))
+    assert Event.objects.get().start_moved_at == later
+
+
+def test_a_first_time_of_day_in_place_of_none_is_no_move(store):
+    midnight = datetime(2026, 6, 7, 6, 0, tzinfo=UTC)
+    store(race_document(9, event_document(91, starts_at=midnight, start_is_placeholder=True)))
+    store(race_document(9, event_document(91)))
+    store(race_document(9, event_document(92, starts_at=None)))
+    store(race_document(9, event_document(92)))
+    assert set(Event.objects.values_list("start_moved_from", "start_moved_at")) == {(None, None)}
+
+
+def test_a_start_that_is_taken_away_has_moved_too(store, now):
+    store(race_document(9, event_document(91)))
+    store(race_document(9, event_document(91, starts_at=None)))
+    assert Event.objects.get().start_moved_at == now
