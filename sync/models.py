@@ -172,6 +172,25 @@ class SyncRun(models.Model):
         ]
 
 
+class EventDay(models.Model):
+    """What the runs of one event came to on one day of its last 25 hours; outlives them."""
+
+    event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="days")
+    day = models.DateField(help_text="Race-local.")
+    planned = models.PositiveIntegerField(help_text="Syncs that the policy wants on this day.")
+    done = models.PositiveIntegerField(help_text="Good syncs.")
+    failed = models.PositiveIntegerField(help_text="Tries that ended badly; those that waited for a call are not.")
+    longest_gap = models.DurationField(null=True, help_text="Measured against the period that was planned.")
+    longest_gap_at = models.DateTimeField(null=True, help_text="When that gap began; it may end on the next day.")
+    longest_gap_cause = models.TextField(blank=True)
+    last_change = models.DateTimeField(null=True)
+    rolled_up_at = models.DateTimeField(help_text="After the day's end: final, and never reckoned again.")
+
+    class Meta:
+        # Also the index of an event's days.
+        constraints = [models.UniqueConstraint(fields=["event", "day"], name="event_day_once")]
+
+
 class Backfill(models.Model):
     """Loading the history of a partner, a race or everything; resumes where it stopped."""
 
