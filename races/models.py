@@ -205,6 +205,32 @@ class HeldRemoval(models.Model):
         return f"{len(self.registration_ids)} of {self.listed_before} people of {self.event}"
 
 
+class StartListExport(models.Model):
+    """A start list that somebody took away: what was in it, for "what changed since" and for the same file again."""
+
+    class Format(models.TextChoices):
+        CSV = "csv"
+        JSON = "json"
+
+    race = models.ForeignKey(Race, on_delete=models.CASCADE, related_name="start_list_exports")
+    event = models.ForeignKey(
+        Event, on_delete=models.CASCADE, null=True, related_name="start_list_exports", help_text="Null: the whole race."
+    )
+    made_at = models.DateTimeField()
+    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    format = models.CharField(max_length=4, choices=Format)
+    as_of = models.DateTimeField(null=True, help_text="The oldest of its events' lists was as of then.")
+    rows = models.PositiveIntegerField()
+    heading = models.JSONField(help_text="Race, time zone and events as they were called then: races.export_cells.")
+    snapshot = models.BinaryField(help_text="zlib of JSON, {participant pk: [exported columns]}, in the file's order.")
+
+    class Meta:
+        indexes = [
+            # The last exports, for the pages of the race and of its events.
+            models.Index(fields=["race", "-made_at"], name="export_latest"),
+        ]
+
+
 class RaceAccess(models.Model):
     """A race director's right to see one race."""
 
