@@ -9,6 +9,7 @@ from datetime import datetime
 from django.db import connection
 
 from races.models import Participant, ParticipantChange
+from races.participant_columns import plain
 
 TRANSFERRED = "transferred"
 
@@ -26,17 +27,25 @@ class Departure:
 
 
 def facts(
-    participant: Participant, *, reason: str, successor: int | None, arrived: tuple[str, str] | None
+    participant: Participant,
+    *,
+    reason: str,
+    successor: int | None,
+    arrived: tuple[str, str] | None,
+    removed_at: datetime | None = None,
 ) -> dict[str, list[object]]:
     """What a reader is told. `arrived`: the new event's name and the bib there, once the successor is in the mirror.
 
-    {"bib": ["1207", ""]} says that the bib did not come along.
+    {"bib": ["1207", ""]} says that the bib did not come along. `removed_at`: the provider's time, where it gave one; it
+    may be long before the change is noted. A change of the time alone is none.
     """
     noted: dict[str, list[object]] = {}
     if reason != participant.removed_reason:
         noted["removed_reason"] = [participant.removed_reason, reason]
     if successor != participant.successor_registration_id:
         noted["successor_registration_id"] = [participant.successor_registration_id, successor]
+    if noted and removed_at:
+        noted["removed_at"] = [plain(participant.removed_at), plain(removed_at)]
     if noted and arrived:
         event, bib = arrived
         noted["event"] = [participant.event.name, event]

@@ -11,6 +11,7 @@ from django.db.models import F
 
 from partners.documents import RemovedRow
 from races.departures import Departure, departures_write, facts
+from races.held_removals import hold, in_force, still_kept, whole_again
 from races.models import Event, Participant, Race
 from races.race_lock import race_lock
 from races.storable import BIGINT, text_problem
@@ -37,10 +38,12 @@ class RemovedCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissingCounts:
-    """`held`: how many are missing although nobody was removed, because they are too many at once."""
+    """`held`: how many are missing although nobody was removed, because they are too many at once. `kept`: how many a
+    person decided to keep, who are still missing."""
 
     removed: int
     held: int
+    kept: int = 0
 
 
 def apply_removed(
@@ -120,16 +123,18 @@ def _departure(
     # The time of a removal that nobody gave was only when we noticed it.
     known = None if participant.removed_reason == MISSING else participant.removed_at
     said = believable(row.removed_at, now=now) or known or now
+    removed_at = max(said, known or said)
     return Departure(
         participant_id=participant.pk,
         event_id=participant.event_id,
-        removed_at=max(said, known or said),
+        removed_at=removed_at,
         reason=reason,
         successor=successor,
         changes=facts(
             participant,
             reason=reason,
             successor=successor,
+            removed_at=believable(row.removed_at, now=now),
             arrived=arrived.get(successor) if successor is not None else None,
         ),
     )
@@ -142,22 +147,28 @@ def mark_missing(
 
     `present_before` are the registration ids that were active before the fetch began, `seen` those that it listed. Who
     registered in between is in neither, and who changed at the provider since it had `begun` is not missing: away while
-    a page was read, back when another was. More than 20 people and more than 20 % at once: nobody is removed, all held.
+    a page was read, back when another was. More than 20 people and more than 20 % at once: nobody is removed, all are
+    held until a person decides. Whom somebody decided to keep stays while the list lacks them, and does not count.
     """
     absent = present_before - seen
-    if not absent:
+    if not absent and not in_force(event.pk).exists():
         return MissingCounts(removed=0, held=0)
     race_lock(event.race_id)
+    kept = still_kept(event_id=event.pk, absent=absent)
     # Some of them may have left by name meanwhile: those are explained, they do not count.
     missing = list(
-        Participant.objects.filter(event=event, registration_id__in=absent, removed_at=None)
+        Participant.objects.filter(event=event, registration_id__in=absent - kept, removed_at=None)
         # A change time from the far future is a lie; it must not keep its row listed for ever.
         .exclude(modified_at__gte=begun - CLOCKS_DIFFER_BY, modified_at__lte=now + CLOCK_SLACK)
         .defer("raw", "answers")
         .order_by("pk")
     )
-    if len(missing) > MOST_MISSING and len(missing) > MOST_MISSING_SHARE * len(present_before):
-        return MissingCounts(removed=0, held=len(missing))
+    listed_before = len(present_before - kept)
+    if len(missing) > MOST_MISSING and len(missing) > MOST_MISSING_SHARE * listed_before:
+        ids = [participant.registration_id for participant in missing]
+        hold(event=event, missing=ids, listed_before=listed_before, now=now, run=run)
+        return MissingCounts(removed=0, held=len(missing), kept=len(kept))
+    whole_again(event_id=event.pk, now=now)
     departures_write(
         [
             Departure(
@@ -173,4 +184,4 @@ def mark_missing(
         now=now,
         runs={event.pk: run},
     )
-    return MissingCounts(removed=len(missing), held=0)
+    return MissingCounts(removed=len(missing), held=0, kept=len(kept))

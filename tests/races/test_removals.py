@@ -16,6 +16,8 @@ from tests.races.provider_pages import SECOND, left, listed, moment
 
 pytestmark = pytest.mark.django_db
 
+LEFT = moment(SECOND).isoformat()
+
 
 @pytest.fixture
 def event():
@@ -59,7 +61,8 @@ def test_fault_19_who_left_stays_with_time_and_reason(event, store, remove, reas
     assert remove(left(7, at=SECOND + 9, reason=reason), runs={event.pk: 55}) == {event.pk: RemovedCounts(removed=1)}
     assert state(event, 7) == (moment(SECOND + 9), reason, None)
     assert state(event, 8) == (None, "", None)
-    assert changes() == [(7, "removed", {"removed_reason": ["", reason]})]
+    said = {"removed_reason": ["", reason], "removed_at": [None, moment(SECOND + 9).isoformat()]}
+    assert changes() == [(7, "removed", said)]
     assert ParticipantChange.objects.get(kind="removed").sync_run_id == 55
 
 
@@ -72,7 +75,7 @@ def test_trap_18_fault_19_a_transfer_links_to_the_successor_and_tells_where_to_a
     remove(left(7, reason="transferred", successor=42), left(8, reason="transferred", successor=43))
     assert state(event, 7) == (moment(SECOND), "transferred", 42)
     assert Participant.objects.filter(removed_at=None).count() == 2
-    linked = {"removed_reason": ["", "transferred"], "event": ["5K", "10K"]}
+    linked = {"removed_reason": ["", "transferred"], "removed_at": [None, LEFT], "event": ["5K", "10K"]}
     assert changes() == [
         (7, "transferred", {**linked, "successor_registration_id": [None, 42], "bib": ["1207", ""]}),
         (8, "transferred", {**linked, "successor_registration_id": [None, 43], "bib": ["12", "12"]}),
@@ -82,9 +85,8 @@ def test_trap_18_fault_19_a_transfer_links_to_the_successor_and_tells_where_to_a
 def test_a_transfer_to_somebody_whom_the_mirror_has_not_yet_keeps_the_id(event, store, remove):
     store(listed(event, 7))
     remove(left(7, reason="transferred", successor=42))
-    assert changes() == [
-        (7, "transferred", {"removed_reason": ["", "transferred"], "successor_registration_id": [None, 42]})
-    ]
+    said = {"removed_reason": ["", "transferred"], "removed_at": [None, LEFT], "successor_registration_id": [None, 42]}
+    assert changes() == [(7, "transferred", said)]
 
 
 def test_fault_19_who_registers_again_is_a_new_participant_beside_the_old_one(event, store, remove):
