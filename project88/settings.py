@@ -56,6 +56,15 @@ CALLS_AT_ONCE = environment.whole_number(
     hint="the most calls to RunSignUp that all machines together make at once. 16 is the default; "
     "the same on every machine.",
 )
+# Two editions: who deferred runs a year later, and disputes about a race are settled by then.
+RETENTION_MONTHS = environment.whole_number(
+    "RETENTION_MONTHS",
+    default=24,
+    least=0,
+    most=1200,
+    hint="how many months after an event contact data and raw documents are kept. 24 is the default; 0 keeps them "
+    "for ever.",
+)
 
 INSTALLED_APPS = [
     "project88.apps.Project88AdminConfig",

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from races.models import Event, Participant
+from races.models import Event, Participant, StartListExport
 from races.participant_columns import BLANK
 from races.race_lock import race_lock
 
@@ -54,15 +54,17 @@ class Blanked:
     done: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class RetentionReport:
-    """`reopened`: events that were blanked and are not long enough over any more. `finished`: nothing is left."""
+    """`events` are wholly done. `exports`: remembered start lists that were deleted. `reopened`: events that were
+    blanked and do not count as over any more. `finished`: nothing is left."""
 
-    events: int
-    people: int
-    changes: int
-    reopened: int
-    finished: bool
+    events: int = 0
+    people: int = 0
+    changes: int = 0
+    exports: int = 0
+    reopened: int = 0
+    finished: bool = False
 
 
 def months_before(now: datetime, months: int) -> datetime:
@@ -108,6 +110,13 @@ def events_reopen(*, months: int, now: datetime) -> int:
     return blanked.update(blanked_at=None)
 
 
+def exports_to_delete(*, months: int, now: datetime) -> QuerySet[StartListExport]:
+    """What was taken away so long ago that nobody asks any more what changed since."""
+    if not months:
+        return StartListExport.objects.none()
+    return StartListExport.objects.filter(made_at__lt=months_before(now, months))
+
+
 def retention_apply(
     *,
     months: int,
@@ -116,20 +125,24 @@ def retention_apply(
     stop: Callable[[], bool] = lambda: False,
 ) -> RetentionReport:
     """Blank what is over for more than `months` (0: nothing). `stop` is asked between two transactions."""
-    reopened = events_reopen(months=months, now=now)
-    events = people = changes = 0
-    for event in events_to_blank(months=months, now=now).only("pk", "race_id"):
-        for blanked in _event_blank(event, now=now):
-            people += blanked.people
-            changes += blanked.changes
-            events += blanked.done
-            tell(blanked)
-            if stop():
-                left = events_to_blank(months=months, now=now).exists()
-                return RetentionReport(
-                    events=events, people=people, changes=changes, reopened=reopened, finished=not left
-                )
-    return RetentionReport(events=events, people=people, changes=changes, reopened=reopened, finished=True)
+    report = RetentionReport(
+        reopened=events_reopen(months=months, now=now), exports=exports_to_delete(months=months, now=now).delete()[0]
+    )
+    for blanked in _events_blank(events_to_blank(months=months, now=now), now=now):
+        report.events += blanked.done
+        report.people += blanked.people
+        report.changes += blanked.changes
+        tell(blanked)
+        if stop():
+            report.finished = not events_to_blank(months=months, now=now).exists()
+            return report
+    report.finished = True
+    return report
+
+
+def _events_blank(events: QuerySet[Event], *, now: datetime) -> Iterator[Blanked]:
+    for event in events.only("pk", "race_id"):
+        yield from _event_blank(event, now=now)
 
 
 def _event_blank(event: Event, *, now: datetime) -> Iterator[Blanked]:

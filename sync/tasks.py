@@ -9,6 +9,7 @@ from sync.services import cycles, lanes
 from sync.services.discovery import discoveries_start, discovery_run
 from sync.services.key_releases import key_release
 from sync.services.policies import policy_now
+from sync.services.pruning import prune_continue, prune_start
 
 
 def cycle(intended: str | None = None) -> None:
@@ -40,3 +41,13 @@ def discovery(credential_id: int, asked_at: str | None = None) -> None:
 def key_released(credential_id: int) -> None:
     """A refused key works again: its events are due at once."""
     key_release(credential_id=credential_id, now=database_now())
+
+
+def prune() -> None:
+    """Queue the nightly look for events that are long over."""
+    prune_start()
+
+
+def prune_events() -> None:
+    """Blank contact data of such events for some minutes; what is left goes on in a task of its own."""
+    prune_continue(now=database_now())

@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from django.db import connection
+from django.db.models import Q
 from django_q.models import Schedule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleSpec:
-    """`cron` has six fields, the seconds last. `intended_date_kwarg`: the task is told which slot it stands for."""
+    """`cron` has six fields, the seconds last. `intended_date_kwarg`: the task is told which slot it stands for.
+
+    `daily_at` (UTC): once a day, at that time; without it, every minute or more often.
+    """
 
     name: str
     func: str
     cron: str
     intended_date_kwarg: str | None = None
+    daily_at: time | None = None
+
+    def first_run(self, now: datetime) -> datetime:
+        """At once what comes every minute; what comes once a day waits for its hour."""
+        if self.daily_at is None:
+            return now
+        today = datetime.combine(now.astimezone(UTC).date(), self.daily_at, UTC)
+        return today if today > now else today + DAY
 
 
-# The longest that a schedule of ours may have to wait for its next slot.
+# The longest that a schedule of ours may have to wait for its next slot, but for those of once a day.
 LONGEST_PERIOD = timedelta(minutes=1)
+DAY = timedelta(days=1)
+# Late evening in America: the races of the day are over, those of the next morning are not in their last hours yet.
+QUIET_HOUR = time(3, 20)
 
 
 def schedule_specs(*, cycle: timedelta) -> tuple[ScheduleSpec, ...]:
@@ -32,6 +47,12 @@ def schedule_specs(*, cycle: timedelta) -> tuple[ScheduleSpec, ...]:
             name="sync-cycle", func="sync.tasks.cycle", cron=f"* * * * * {every}", intended_date_kwarg="intended"
         ),
         ScheduleSpec(name="discoveries", func="sync.tasks.discoveries", cron="* * * * *"),
+        ScheduleSpec(
+            name="prune",
+            func="sync.tasks.prune",
+            cron=f"{QUIET_HOUR.minute} {QUIET_HOUR.hour} * * *",
+            daily_at=QUIET_HOUR,
+        ),
     )
 
 
@@ -56,12 +77,12 @@ def schedules_ensure(*, now: datetime, cycle: timedelta) -> int:
             "hook": None,
             "cluster": None,
         }
-        row = rows[0] if rows else Schedule(name=spec.name, next_run=now)
+        row = rows[0] if rows else Schedule(name=spec.name)
         if row.pk and all(getattr(row, name) == value for name, value in wanted.items()):
             continue
         for name, value in wanted.items():
             setattr(row, name, value)
-        row.next_run = now
+        row.next_run = spec.first_run(now)
         row.save()
         written += 1
     return written
@@ -69,8 +90,11 @@ def schedules_ensure(*, now: datetime, cycle: timedelta) -> int:
 
 def schedules_unstick(*, now: datetime) -> int:
     """A clock that jumped ahead left slots in the far future: they come now, not when it would have been right."""
-    names = [spec.name for spec in schedule_specs(cycle=LONGEST_PERIOD)]
-    return Schedule.objects.filter(name__in=names, next_run__gt=now + 2 * LONGEST_PERIOD).update(next_run=now)
+    specs = schedule_specs(cycle=LONGEST_PERIOD)
+    soon, at_latest = now + 2 * LONGEST_PERIOD, now + DAY + 2 * LONGEST_PERIOD
+    stuck = Q(name__in=[spec.name for spec in specs if spec.daily_at is None], next_run__gt=soon)
+    stuck |= Q(name__in=[spec.name for spec in specs if spec.daily_at], next_run__gt=at_latest)
+    return Schedule.objects.filter(stuck).update(next_run=now)
 
 
 def missing_schedules(*, cycle: timedelta) -> list[str]:

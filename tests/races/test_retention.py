@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from races import retention
-from races.models import Participant, ParticipantChange
+from races.models import Participant, ParticipantChange, StartListExport
 from races.participant_columns import BLANK
 from races.retention import events_to_blank, months_before, people_to_blank, retention_apply
 from tests.factories import EventFactory, ParticipantFactory
@@ -181,3 +181,14 @@ def test_an_event_whose_date_moves_or_whose_time_is_extended_is_open_again(old_e
 )
 def test_months_are_calendar_months(at, months, before):
     assert months_before(at, months) == before
+
+
+def test_start_lists_that_were_taken_away_long_ago_are_forgotten(old_event, now):
+    for days in (740, 3):
+        StartListExport.objects.create(
+            race=old_event.race, made_at=now - timedelta(days=days), format="csv", rows=0, heading={}, snapshot=b""
+        )
+
+    assert apply(now, months=0).exports == 0
+    assert apply(now).exports == 1
+    assert StartListExport.objects.get().made_at == now - timedelta(days=3)

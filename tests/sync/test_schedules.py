@@ -67,3 +67,11 @@ def test_fault_16_a_slot_that_a_wrong_clock_put_into_the_future_comes_now():
     Schedule.objects.filter(name="discoveries").update(next_run=now + timedelta(seconds=50))
     assert schedules_unstick(now=now) == 1
     assert Schedule.objects.get(name="sync-cycle").next_run == now
+
+
+def test_what_comes_once_a_day_is_not_stuck_when_it_is_hours_away():
+    now = timezone.now()
+    Schedule.objects.filter(name="prune").update(next_run=now + timedelta(hours=23))
+    assert schedules_unstick(now=now) == 0
+    Schedule.objects.filter(name="prune").update(next_run=now + timedelta(days=3))
+    assert schedules_unstick(now=now) == 1
