@@ -1,4 +1,4 @@
-"""Which extra calls a visit makes: the look for withdrawals, and the full comparison."""
+"""Which extra calls a visit makes: the look for withdrawals, the look for new ids, and the full comparison."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from sync.core.tiers import StartWindow, tier_begins
 REMOVALS_EVERY: dict[Tier, int] = {Tier.HIGH: 5, Tier.MEDIUM: 3, Tier.LOW: 1}
 # While a key's races want more calls than it may make, the lists themselves come first.
 REMOVALS_EVERY_OVERLOADED: dict[Tier, int] = {**REMOVALS_EVERY, Tier.HIGH: 10}
+# A registration whose last_modified lies before the cursor is not among what changed: every n-th good visit asks for
+# whoever is new by id, too. About once an hour (LOW: every six); there is no call that asks for both at once.
+IDS_EVERY: dict[Tier, int] = {Tier.HIGH: 60, Tier.MEDIUM: 12, Tier.LOW: 6}
 RECONCILE_EVERY = timedelta(days=1)
 
 
@@ -22,6 +25,12 @@ def removals_due(*, tier: Tier, visits: int, overloaded: bool = False, race_id: 
     """
     every = REMOVALS_EVERY_OVERLOADED if overloaded else REMOVALS_EVERY
     return (visits + race_id) % every[tier] == 0
+
+
+def ids_due(*, tier: Tier, visits: int, overloaded: bool, race_id: int) -> bool:
+    """Arguments as of `removals_due`, and never in the same visit but in LOW. A key with too few calls for its lists
+    leaves it to the full comparison."""
+    return not overloaded and (visits + race_id) % IDS_EVERY[tier] == 1
 
 
 def reconcile_due(*, window: StartWindow | None, reconciled_at: datetime | None, now: datetime, policy: Policy) -> bool:

@@ -25,7 +25,13 @@ from sync.core.tiers import zone_of
 from sync.models import BackfillStep, EventSync, Outcome, SyncRun, Trigger
 from sync.services.event_schedule import reschedule
 from sync.services.leases import LEASE
-from sync.services.visit_outcomes import RUN_FIELDS, held_text
+from sync.services.visit_outcomes import HELD, RUN_FIELDS, active_counts, held_text
+
+MARKED_FIELDS = [
+    "cursor", "removals_cursor", "checked_at", "removals_checked_at", "reconciled_at", "changed_at", "hold_reason",
+    "listed_count", "mirror_count", "reconcile_removed", "reconcile_rejected", "reconcile_kept",
+    "newest_registration_id",
+]  # fmt: skip
 
 Hold = Callable[[Iterable[int]], None]
 """Renews our claim and the leases of the runs with these pks; raises when the claim was taken over."""
@@ -43,6 +49,10 @@ class StepState:
     left_out: list[str] = field(default_factory=list)
     present_before: dict[int, set[int]] = field(default_factory=dict)
     seen: dict[int, set[int]] = field(default_factory=dict)
+    # Rows that could not be read, with an id: nobody of them is missing.
+    unreadable: set[int] = field(default_factory=set)
+    # What the comparison found, by Event.pk; empty when this process did not read every page.
+    missing: dict[int, removals.MissingCounts] = field(default_factory=dict)
 
     @property
     def run_ids(self) -> dict[int, int]:
@@ -188,11 +198,7 @@ def _store(state: StepState, page: ParticipantPage) -> None:
                 if text
             )[:2000]
     step.rejected += len(page.rejected)
-    for event in state.events:
-        # Nobody whose row could only be read in part is missing.
-        state.seen.setdefault(event.pk, set()).update(
-            bad.registration_id for bad in page.rejected if bad.registration_id is not None
-        )
+    state.unreadable |= {bad.registration_id for bad in page.rejected if bad.registration_id is not None}
     if any(bad.registration_id is None for bad in page.rejected):
         # It may be anybody, so nobody can be called missing.
         state.whole = False
@@ -236,55 +242,66 @@ def _cursor(state: StepState) -> int | None:
 def _close(state: StepState, left: Sequence[RemovedRow]) -> None:
     step, now = state.step, database_now()
     removed = removals.apply_removed(race=step.race, rows=left, now=now, runs=state.run_ids)
-    held: dict[int, str] = {}
     for event in state.events:
         run = state.runs[event.pk]
         run.removed += removed[event.pk].removed if event.pk in removed else 0
         if state.whole:
-            before = state.present_before[event.pk]
             missing = removals.mark_missing(
                 event=event,
-                seen=state.seen.get(event.pk, set()),
-                present_before=before,
+                seen=state.seen.get(event.pk, set()) | state.unreadable,
+                present_before=state.present_before[event.pk],
                 begun=run.started_at,
                 now=now,
                 run=run.pk,
             )
             run.removed += missing.removed
-            held[event.pk] = held_text(held=missing.held, of=len(before))
+            state.missing[event.pk] = missing
         run.outcome = Outcome.OK if run.added + run.changed + run.removed + run.rejected else Outcome.UNCHANGED
-    _mark_checked(state, held)
+    _mark_checked(state)
     runs_close(state, now=now)
-    notes = [*state.left_out, *(text for text in held.values() if text)]
+    notes = [*state.left_out, *(text for event in state.events if (text := _held_text(state, event.pk)))]
     step.status, step.error_text = BackfillStep.Status.DONE, "; ".join(notes)
     step.save(update_fields=["status", "error_text"])
 
 
-def _mark_checked(state: StepState, held: dict[int, str]) -> None:
+def _held_text(state: StepState, event_id: int) -> str:
+    missing = state.missing.get(event_id)
+    return held_text(held=missing.held, of=len(state.present_before[event_id])) if missing else ""
+
+
+def _mark_checked(state: StepState) -> None:
     """An event that no visit has completed yet starts its incremental fetches where this load began."""
-    cursor = _cursor(state)
-    rows = EventSync.objects.select_for_update().filter(event__in=state.events, cursor=None).order_by("pk")
-    fresh = list(rows)
-    for row in fresh:
-        row.cursor = row.removals_cursor = cursor
-        row.checked_at = row.removals_checked_at = state.step.started_at
-        if state.whole:
-            row.reconciled_at = state.step.started_at
-        if state.runs[row.event_id].outcome == Outcome.OK:
-            row.changed_at = state.runs[row.event_id].started_at
-        row.hold_reason = held.get(row.event_id) or row.hold_reason
-    EventSync.objects.bulk_update(
-        fresh,
-        [
-            "cursor",
-            "removals_cursor",
-            "checked_at",
-            "removals_checked_at",
-            "reconciled_at",
-            "changed_at",
-            "hold_reason",
-        ],
-    )
+    rows = list(EventSync.objects.select_for_update().filter(event__in=state.events).order_by("pk"))
+    active = active_counts(list(state.missing))
+    for row in rows:
+        if row.cursor is None:
+            _start_cursors(row, state)
+        if row.event_id in state.missing:
+            _note_comparison(row, state, mirror_count=active[row.event_id])
+    EventSync.objects.bulk_update(rows, MARKED_FIELDS)
+
+
+def _start_cursors(row: EventSync, state: StepState) -> None:
+    row.cursor = row.removals_cursor = _cursor(state)
+    row.checked_at = row.removals_checked_at = state.step.started_at
+    # Ids ascend in time: whoever registered since has a higher one than all that were read.
+    row.newest_registration_id = state.step.after_registration_id
+    if state.runs[row.event_id].outcome == Outcome.OK:
+        row.changed_at = state.runs[row.event_id].started_at
+
+
+def _note_comparison(row: EventSync, state: StepState, *, mirror_count: int) -> None:
+    """This process compared the whole list, unless a visit did so later."""
+    run, missing = state.runs[row.event_id], state.missing[row.event_id]
+    if row.reconciled_at is not None and row.reconciled_at >= run.started_at:
+        return
+    # What waits for a person is noted whoever found it, and no longer once the list is whole.
+    if missing.held or row.hold_reason.endswith(HELD):
+        row.hold_reason = _held_text(state, row.event_id)
+    row.reconciled_at = run.started_at
+    row.listed_count, row.mirror_count = len(state.seen.get(row.event_id, set())), mirror_count
+    row.reconcile_removed, row.reconcile_rejected = run.removed, run.rejected
+    row.reconcile_kept = missing.held + missing.kept
 
 
 def runs_close(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import random
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Count, F
 
 from partners.gate import NoBudget, database_now
 from partners.runsignup.errors import Gone, ProviderError, Refused, Throttled
-from races.models import Event, Race
+from races.models import Event, Participant, Race
 from sync.core.pace import Pace, is_final
 from sync.core.policy import Policy
 from sync.core.slots import next_due, retry_due
@@ -27,7 +28,7 @@ logger = logging.getLogger(__name__)
 EVENT_NOT_FOUND = 301
 
 # Shown until a full comparison finds otherwise: a visit that asks for changes only knows nothing of who is missing.
-HELD = "Nobody was removed: look at the race in RunSignUp."
+HELD = "Nobody is removed until staff decide whether they have left."
 
 RUN_FIELDS = [
     "outcome", "finished_at", "lease_until", "error_class", "error_text", "calls", "pages", "fetched",
@@ -35,7 +36,8 @@ RUN_FIELDS = [
 ]  # fmt: skip
 SYNC_FIELDS = [
     "tier", "tier_until", "due_at", "due_trigger", "picked_at", "picked_cycle", "visits", "cursor", "removals_cursor",
-    "checked_at", "removals_checked_at", "changed_at", "reconciled_at", "failures", "hold_reason",
+    "checked_at", "removals_checked_at", "changed_at", "reconciled_at", "failures", "hold_reason", "listed_count",
+    "mirror_count", "reconcile_removed", "reconcile_rejected", "reconcile_kept", "newest_registration_id",
 ]  # fmt: skip
 
 
@@ -43,6 +45,7 @@ def close_good(visit: Visit, *, calls: int, policy: Policy) -> None:
     """Inside the transaction of the last page: runs, cursors, "as of", next due times."""
     now = database_now()
     _reload(visit)
+    active = active_counts([item.row.event_id for item in visit.events if item.full])
     for item in visit.events:
         run, row = item.run, item.row
         changes = run.added + run.changed + run.removed
@@ -52,6 +55,8 @@ def close_good(visit: Visit, *, calls: int, policy: Policy) -> None:
         row.checked_at = visit.started_at
         if item.full:
             row.reconciled_at = visit.started_at
+            row.listed_count, row.mirror_count = len(item.seen), active[row.event_id]
+            row.reconcile_removed, row.reconcile_rejected, row.reconcile_kept = run.removed, run.rejected, item.kept
         if changes:
             row.changed_at = visit.started_at
         row.visits += 0 if run.came_along else 1
@@ -62,8 +67,21 @@ def close_good(visit: Visit, *, calls: int, policy: Policy) -> None:
     _save(visit, now=now, calls=calls)
 
 
+def active_counts(event_ids: Sequence[int]) -> dict[int, int]:
+    """How many people of each event the mirror lists; read from an index alone."""
+    if not event_ids:
+        return {}
+    active = Participant.objects.filter(event_id__in=event_ids, removed_at=None).values("event_id")
+    found = {row["event_id"]: row["people"] for row in active.annotate(people=Count("*"))}
+    return {event_id: found.get(event_id, 0) for event_id in event_ids}
+
+
 def _move_cursors(visit: Visit, item: EventVisit) -> None:
     row = item.row
+    if visit.newest_listed is not None and (item.full or item.asked_by_id):
+        # What the others were asked for was there before this visit, too.
+        known = (other.row.newest_registration_id or 0 for other in visit.events)
+        row.newest_registration_id = max(visit.newest_listed, *known)
     row.cursor = cursor_after(visit, item, before=row.cursor, asked_at=row.checked_at)
     asked = visit.removals_asked or row.removals_cursor is None
     if asked or clock_went_back(visit, cursor=row.removals_cursor):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
-from partners.documents import RemovedRow
+from partners.documents import ParticipantPage, RemovedRow
 from races.models import Race
 from sync.core.cursors import OVERLAP, next_cursor
 from sync.core.pace import Pace
@@ -20,7 +20,8 @@ STORED_WITH_A_PAGE = ("pages", "fetched", "added", "changed", "removed", "reject
 
 @dataclass(slots=True, kw_only=True)
 class EventVisit:
-    """One event of a visit: its schedule row, its open run, and what was found so far."""
+    """One event of a visit: its schedule row, its open run, and what was found so far. `seen`: who was listed; `held`:
+    who is missing until a person decides; `kept`: who is missing and stays."""
 
     row: EventSync
     run: SyncRun
@@ -29,6 +30,13 @@ class EventVisit:
     seen: set[int] = field(default_factory=set)
     newest_modified: int | None = None
     held: int = 0
+    kept: int = 0
+    asked_by_id: bool = False
+
+    def begin(self) -> None:
+        """Forget what an earlier try of this visit saw: another answer may not complete it."""
+        self.seen.clear()
+        self.newest_modified = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,8 +54,12 @@ class Visit:
     server_time: int | None = None
     removed_rows: list[RemovedRow] = field(default_factory=list)
     removals_asked: bool = False
+    # Rows that could not be read, with an id: nobody of them is missing.
+    unreadable: set[int] = field(default_factory=set)
     # A row without a readable id was among the pages: it may be anybody, so nobody can be called missing.
     has_nameless_rows: bool = False
+    # The highest id of the pages that list everybody, or everybody from some id on; None when none were asked for.
+    newest_listed: int | None = None
 
     @property
     def runs(self) -> dict[int, int]:
@@ -78,10 +90,16 @@ class Visit:
                 server_time=None,
                 removed_rows=[],
                 removals_asked=False,
+                unreadable=set(),
                 has_nameless_rows=False,
+                newest_listed=None,
             )
             for item in self.events
         ]
+
+    def note_ids(self, page: ParticipantPage) -> None:
+        """Ids ascend in time, so whoever is newer than all that were listed was not there yet."""
+        self.newest_listed = max(self.newest_listed or 0, page.last_registration_id or 0)
 
     def event_ids(self, *, full: bool) -> list[int]:
         return [item.row.event.provider_event_id for item in self.events if item.full == full]

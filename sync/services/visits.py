@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -19,8 +19,9 @@ from partners.runsignup import paging
 from partners.runsignup.client import RunSignUpClient
 from partners.runsignup.parsing import decode_participant
 from races import ingest, removals
+from races.held_removals import listed_again
 from races.models import Participant
-from sync.core.cadence import reconcile_due, removals_due
+from sync.core.cadence import ids_due, reconcile_due, removals_due
 from sync.core.pace import Pace
 from sync.core.policy import DEFAULT_POLICY, Policy
 from sync.core.slots import comes_along
@@ -108,6 +109,7 @@ def _open_run(
 def visit_run(visit: Visit, client: RunSignUpClient, *, policy: Policy = DEFAULT_POLICY) -> None:
     """Fetch and store. Raises ProviderError, NoBudget or Fenced: what was stored stays, the cursors do not move."""
     for item in visit.events:
+        item.begin()
         if item.full:
             item.present_before = _active_ids(item.row.event_id)
     # The last page is not stored alone: it shares the transaction of the cursors.
@@ -129,13 +131,45 @@ def _active_ids(event_id: int) -> set[int]:
 
 
 def _pages(visit: Visit, client: RunSignUpClient) -> Iterator[ParticipantPage]:
-    """First what is compared in full, then what changed since the oldest cursor of the others."""
+    """What is compared in full, then what changed since the oldest cursor of the others, and now and then who of these
+    is new by id: a new registration may bear an old time of change, and one call cannot ask for either (contract §3.2).
+    """
     race_id = visit.race.provider_race_id
     if full := visit.event_ids(full=True):
-        yield from paging.participant_pages(client, race_id=race_id, event_ids=full)
+        yield from _noted(visit, paging.participant_pages(client, race_id=race_id, event_ids=full))
     if changed := visit.event_ids(full=False):
         since = min(item.row.cursor or 0 for item in visit.events if not item.full)
         yield from paging.participant_pages(client, race_id=race_id, event_ids=changed, modified_after=since)
+    if by_id := _asked_by_id(visit):
+        newest = min(item.row.newest_registration_id or 0 for item in by_id)
+        ids = [item.row.event.provider_event_id for item in by_id]
+        pages = paging.participant_pages(client, race_id=race_id, event_ids=ids, after_registration_id=newest)
+        yield from _noted(visit, pages)
+
+
+def _noted(visit: Visit, pages: Iterable[ParticipantPage]) -> Iterator[ParticipantPage]:
+    for page in pages:
+        visit.note_ids(page)
+        yield page
+
+
+def _asked_by_id(visit: Visit) -> list[EventVisit]:
+    """Those that are not compared in full, once one of them is due for it; noted for the end of the visit."""
+    known = [item for item in visit.events if not item.full and item.row.newest_registration_id is not None]
+    race_id, overloaded = visit.race.provider_race_id, visit.pace.overloaded
+    due = any(
+        ids_due(
+            tier=Tier(item.row.tier or Tier.LOW.value),
+            visits=item.row.visits,
+            overloaded=overloaded,
+            race_id=race_id,
+        )
+        for item in known
+        if not item.run.came_along
+    )
+    for item in known:
+        item.asked_by_id = due
+    return known if due else []
 
 
 def _store_all_but_last(visit: Visit, pages: Iterator[ParticipantPage]) -> ParticipantPage | None:
@@ -184,8 +218,7 @@ def _store(visit: Visit, page: ParticipantPage) -> None:
     # A row whose event cannot be read belongs to no event: the first one shows it, and nobody of it is missing.
     _note_rejected(visit.events[0].run, [f"a row of the page: {bad.reason}" for bad in page.rejected])
     visit.has_nameless_rows |= any(bad.registration_id is None for bad in page.rejected)
-    for item in visit.events:
-        item.seen |= {bad.registration_id for bad in page.rejected if bad.registration_id is not None}
+    visit.unreadable |= {bad.registration_id for bad in page.rejected if bad.registration_id is not None}
 
 
 def _note_rejected(run: SyncRun, reasons: Sequence[str]) -> None:
@@ -233,11 +266,13 @@ def _store_removals(visit: Visit) -> None:
         if item.full and not visit.has_nameless_rows:
             missing = removals.mark_missing(
                 event=item.row.event,
-                seen=item.seen,
+                seen=item.seen | visit.unreadable,
                 present_before=item.present_before,
                 begun=visit.started_at,
                 now=visit.started_at,
                 run=item.run.pk,
             )
             item.run.removed += missing.removed
-            item.held = missing.held
+            item.held, item.kept = missing.held, missing.held + missing.kept
+        elif not item.full and item.row.reconcile_kept and item.seen:
+            listed_again(event_id=item.row.event_id, seen=item.seen, now=visit.started_at)

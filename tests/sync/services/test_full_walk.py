@@ -93,7 +93,8 @@ def test_who_leaves_stays_with_the_reason(walked, kind, reason):
     runs = until_seen(walked)
     assert sum(run.removed for run in runs) == 1
     assert number not in listed(event)
-    assert changes_of(number)[-1] == (Kind.REMOVED, {"removed_reason": ["", reason]})
+    kind, changes = changes_of(number)[-1]
+    assert (kind, changes["removed_reason"]) == (Kind.REMOVED, ["", reason])
     assert_mirror_is_truth(walked.world)
 
 
