@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
-from sync.web import views
+from sync.web import export_views, views
 
 urlpatterns = [
     path("", views.race_list, name="race_list"),
@@ -16,6 +16,14 @@ urlpatterns = [
     path("races/<int:race_pk>/events/<int:event_pk>/live/", views.event_live, name="event_live"),
     path("races/<int:race_pk>/events/<int:event_pk>/why/", views.event_why, name="event_why"),
     path("races/<int:race_pk>/events/<int:event_pk>/sync-now/", views.sync_now, name="event_sync_now"),
+    path("races/<int:race_pk>/start-list/", export_views.start_list_export, name="start_list_export"),
+    path("races/<int:race_pk>/exports/<int:export_pk>/", export_views.export_changes, name="export_changes"),
+    path(
+        "races/<int:race_pk>/exports/<int:export_pk>/changes.csv",
+        export_views.export_changes_csv,
+        name="export_changes_csv",
+    ),
+    path("races/<int:race_pk>/exports/<int:export_pk>/file/", export_views.export_download, name="export_download"),
     path("operations/", views.operations, name="operations"),
     path("operations/live/", views.operations_live, name="operations_live"),
     path("partners/<slug:slug>/", views.partner_page, name="partner_page"),

@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, tzinfo
 from enum import StrEnum
 from typing import Any
 
 from races.change_words import REMOVED_REASONS
-from races.export_cells import COLUMNS, NAMES, ListedEvent, Row, snapshot_rows
+from races.export_cells import BYTE_ORDER_MARK, COLUMNS, NAMES, ListedEvent, Row, csv_table, snapshot_rows, stamp
 from races.models import Participant, ParticipantChange, StartListExport
 from races.start_list_export import rows_of
 
@@ -74,7 +74,7 @@ class Departed:
     event_pk: int
     registration_id: int
     reason: str
-    removed_at: datetime
+    removed_at: datetime | None
     successor: int | None
 
 
@@ -159,9 +159,7 @@ def changes_since(export: StartListExport, *, listed: Collection[int], present: 
     left = [_left(pk, row, base=base, present=present) for pk, row in base.items() if pk not in now]
     known = {change.pk for change in left}
     came = [
-        _came(pk, row, listed=listed, present=present)
-        for pk, row in now.items()
-        if pk not in base and pk not in known
+        _came(pk, row, listed=listed, present=present) for pk, row in now.items() if pk not in base and pk not in known
     ]
     return sorted([*changes, *left, *came], key=_order)
 
@@ -227,8 +225,40 @@ def counted(changes: Iterable[ListChange]) -> dict[What, int]:
 def with_times(changes: Sequence[ListChange]) -> list[ListChange]:
     """The same with the time at which the mirror took over what differs; one query."""
     history = ParticipantChange.objects.filter(participant__in=[change.pk for change in changes if change.at is None])
-    last: dict[int, datetime] = {}
-    for pk, kind, fields, at in history.order_by("at", "pk").values_list("participant_id", "kind", "changes", "at"):
-        if kind != ParticipantChange.Kind.CHANGED or any(_IN_HISTORY.get(name, name) in COLUMNS for name in fields):
-            last[pk] = at
+    rows = history.order_by("at", "pk").values_list("participant_id", "kind", "changes", "at")
+    # The last one stays.
+    last = {pk: at for pk, kind, fields, at in rows if _is_of_the_list(kind, fields)}
     return [change if change.at else replace(change, at=last.get(change.pk)) for change in changes]
+
+
+def _is_of_the_list(kind: str, fields: Iterable[str]) -> bool:
+    """A new phone number is no change of a start list."""
+    return kind != ParticipantChange.Kind.CHANGED or any(_IN_HISTORY.get(name, name) in COLUMNS for name in fields)
+
+
+def changes_csv(changes: Sequence[ListChange], *, zone: tzinfo) -> Iterator[bytes]:
+    """A line per person: what changed, what to look for in the timing program, and the row to put there."""
+    yield BYTE_ORDER_MARK
+    headings = ["Change", "Changed At", "Details", "Old Bib", "Old Event", "Old Registration ID", *COLUMNS.values()]
+    yield from csv_table(headings, (_line(change, zone=zone) for change in with_times(changes)))
+
+
+def _line(change: ListChange, *, zone: tzinfo) -> Row:
+    old = dict(zip(NAMES, change.old, strict=True)) if change.old else {}
+    details = [f"{COLUMNS[name]}: {words(was)} → {words(now)}" for name, was, now in change.differences()]
+    return [
+        change.what.value,
+        stamp(change.at, zone=zone) if change.at else "",
+        "; ".join(details) or change.reason,
+        old.get("bib"),
+        old.get("event"),
+        old.get("registration_id"),
+        *change.row.values(),
+    ]
+
+
+def words(value: object) -> str:
+    """A value of a row for people to read; what is not there is "none"."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value in (None, "") else str(value)

@@ -71,8 +71,7 @@ def active_rows(events: Sequence[ListedEvent]) -> Iterator[tuple[int, Row]]:
     """The pks and rows of the active participants by event, bib (2 before 10, no bib last) and name; in a transaction
     read with a cursor of the server's."""
     people = in_start_order(Participant.objects.filter(event__in=[listed.pk for listed in events], removed_at=None))
-    for pk, row in rows_of(people, events=events):
-        yield pk, row
+    return rows_of(people, events=events)
 
 
 def rows_of(people: QuerySet[Participant], *, events: Sequence[ListedEvent]) -> Iterator[tuple[int, Row]]:
@@ -123,10 +122,10 @@ def export_document(export: StartListExport) -> Iterator[bytes]:
     return lines(heading_of(export), rows)
 
 
-def export_filename(export: StartListExport, *, what: str = "start-list", ending: str = "") -> str:
-    """ "harbor-lights-5k-start-list-2026-06-06-051240-edt.csv": the time in it is the "as of"."""
+def export_filename(export: StartListExport, *, at: datetime | None, what: str = "start-list", ending: str = "") -> str:
+    """ "harbor-lights-5k-start-list-2026-06-06-051240-edt.csv"; `at` is the "as of"."""
     heading = heading_of(export)
     names = [heading.race, heading.events[0].name if export.event_id else ""]
     slug = "-".join(part[:LONGEST_NAME].strip("-") for part in map(slugify, names) if part) or "race"
-    as_of = slugify(stamp(export.as_of, zone=heading.zone).replace(":", ""))
+    as_of = slugify(stamp(at, zone=heading.zone).replace(":", ""))
     return f"{slug}-{what}-{as_of}.{ending or export.format}"

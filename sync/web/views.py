@@ -24,6 +24,7 @@ from sync.web import partner_page as partner_selector
 from sync.web import race_list as list_selector
 from sync.web import race_status
 from sync.web.asked import is_asked
+from sync.web.exports import export_section
 from sync.web.live import fragment, polled
 
 
@@ -59,34 +60,39 @@ def _race_list_context(request: HttpRequest) -> dict[str, object]:
 @never_cache
 @require_GET
 def race_page(request: HttpRequest, race_pk: int) -> HttpResponse:
-    return render(request, "races/race_page.html", _race_context(request, race_pk))
+    race, now = _race(request, race_pk), database_now()
+    status = race_status.race_page(race=race, now=now)
+    exports = export_section(race=race, event=None, statuses=status.events, now=now)
+    return render(request, "races/race_page.html", {**_race_context(status), "exports": exports})
 
 
 @require_GET
 @polled
 def race_live(request: HttpRequest, race_pk: int) -> HttpResponse:
-    return fragment(request, "races/_race_live.html", _race_context(request, race_pk))
-
-
-def _race_context(request: HttpRequest, race_pk: int) -> dict[str, object]:
     status = race_status.race_page(race=_race(request, race_pk), now=database_now())
+    return fragment(request, "races/_race_live.html", _race_context(status))
+
+
+def _race_context(status: race_status.RacePage) -> dict[str, object]:
     return {"status": status, "banner": status.banner, "section": "races"}
 
 
 @never_cache
 @require_GET
 def event_page(request: HttpRequest, race_pk: int, event_pk: int) -> HttpResponse:
+    event, now = _event(request, race_pk, event_pk), database_now()
     shown = event_selector.event_page(
-        event=_event(request, race_pk, event_pk),
+        event=event,
         search=request.GET.get("q", ""),
         people_number=request.GET.get("page"),
         runs_number=request.GET.get("runs"),
-        now=database_now(),
+        now=now,
     )
     context = {
         "shown": shown,
         "list": shown.start_list,
         "head": shown.head,
+        "exports": export_section(race=event.race, event=event, statuses=[shown.head.event], now=now),
         "banner": shown.head.banner,
         "section": "races",
     }

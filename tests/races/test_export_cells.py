@@ -72,7 +72,11 @@ def test_commas_and_quotes_in_cells_are_read_back():
 
 
 def test_a_snapshot_gives_back_its_rows_in_their_order():
-    rows = [(7, ["Zoë\n\"}],", None, True, 2**62]), (3, ["", 5, False, 1]), *((n, ["x" * 999, n]) for n in range(10, 900))]
+    rows = [
+        (7, ['Zoë\n"}],', None, True, 2**62]),
+        (3, ["", 5, False, 1]),
+        *((n, ["x" * 999, n]) for n in range(10, 900)),
+    ]
     writer = SnapshotWriter()
     for pk, row in rows:
         writer.add(pk, row)

@@ -64,7 +64,7 @@ def test_the_race_page_asks_the_same_for_1_and_for_20_events(log_in, director, r
         ParticipantFactory(event=event)
 
     assert queries_of(client, url) == before
-    assert before <= 14
+    assert before <= 15
 
 
 def test_the_event_page_asks_the_same_for_1_and_for_50_people(log_in, director, race, scheduled, run_of):

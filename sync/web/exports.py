@@ -1,0 +1,273 @@
+"""Exported start lists as pages show them: what can be taken along, what was, and what changed since."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+
+from django.db.models import QuerySet
+
+from races.export_cells import COLUMNS, Heading, ListedEvent, oldest
+from races.export_changes import ListChange, What, changes_since, counted, present_of, with_times, words
+from races.models import Event, Race, StartListExport
+from races.start_list_export import heading_of
+from sync.core.status import Word
+from sync.core.tiers import zone_of
+from sync.web.event_status import EventStatus
+from sync.web.race_status import RaceHeader, current_events, race_header
+from sync.web.times import Moment, local_text, moment
+from sync.web.words import Kind
+
+# Each is compared with the list as it is now whenever the page is opened.
+EXPORTS_SHOWN = 5
+# Before bibs are given out, everybody's changes at once: nobody reads that on a page.
+CHANGES_SHOWN = 300
+NOT_CURRENT = {Word.LATE, Word.OVERDUE, Word.NEEDS_ACTION, Word.NOT_SCHEDULED}
+KINDS: dict[What, Kind] = {
+    What.NEW: Kind.GOOD,
+    What.BIB_CHANGED: Kind.BUSY,
+    What.MOVED: Kind.WARN,
+    What.WITHDRAWN: Kind.BAD,
+    What.CHANGED: Kind.IDLE,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportRow:
+    """One remembered export. `scope`: the event's name or "All events"; `changes`: how many people's place in the
+    list changed since."""
+
+    pk: int
+    scope: str
+    format: str
+    made: Moment | None
+    made_by: str
+    as_of: Moment | None
+    rows: int
+    changes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportSection:
+    """`event_pk`: None for the whole race. `notes`: what a reader must know of the list before taking it along.
+    `as_of`: None when a list of it was never loaded."""
+
+    race_pk: int
+    event_pk: int | None
+    as_of: Moment | None
+    withdrawals_as_of: Moment | None
+    notes: tuple[str, ...]
+    exports: tuple[ExportRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detail:
+    """A column that differs, in words."""
+
+    label: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeLine:
+    """`reason`: why somebody withdrew; `event`: as it is now."""
+
+    what: str
+    kind: Kind
+    bib: str
+    name: str
+    event: str
+    details: tuple[Detail, ...]
+    reason: str
+    at: Moment | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangesPage:
+    """`summary`: "3 new, 2 withdrawn", "" when nothing changed; `left`: how many changes are not shown."""
+
+    race: RaceHeader
+    export: ExportRow
+    event_pk: int | None
+    summary: str
+    since: str
+    as_of: Moment | None
+    withdrawals_as_of: Moment | None
+    notes: tuple[str, ...]
+    lines: tuple[ChangeLine, ...]
+    left: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """An export beside the mirror now. `listed`: the events that it stands for now; `heading`: what it said."""
+
+    heading: Heading
+    listed: tuple[ListedEvent, ...]
+    changes: list[ListChange]
+
+    @property
+    def as_of(self) -> datetime | None:
+        return oldest(event.as_of for event in self.listed)
+
+    @property
+    def withdrawals_as_of(self) -> datetime | None:
+        return oldest(event.withdrawals_as_of for event in self.listed)
+
+
+def heading_now(*, race: Race, event: Event | None, now: datetime) -> Heading:
+    """What an export made now says of itself; of a race, the events of the current edition that still exist."""
+    events = [event] if event is not None else list(current_events([race.pk], now=now).filter(gone_at=None))
+    return Heading(
+        race_id=race.provider_race_id,
+        race=race.name,
+        timezone=zone_of(race.timezone).key,
+        made_at=now,
+        events=tuple(_listed(Event.objects.filter(pk__in=[event.pk for event in events]))),
+    )
+
+
+def _listed(events: QuerySet[Event]) -> list[ListedEvent]:
+    """One query, whatever their number."""
+    rows = events.order_by("starts_at", "name", "pk").values_list(
+        "pk", "provider_event_id", "name", "sync__checked_at", "sync__removals_checked_at"
+    )
+    return [
+        ListedEvent(pk=pk, id=provider_id, name=name, as_of=as_of, withdrawals_as_of=withdrawals)
+        for pk, provider_id, name, as_of, withdrawals in rows
+    ]
+
+
+def events_of(export: StartListExport, *, race: Race, now: datetime) -> QuerySet[Event]:
+    """The events that the export stands for now."""
+    own = {event.pk for event in heading_of(export).events}
+    return Event.objects.filter(race=race, pk__in=_scope(export, own=own, current=_current(race, now=now)))
+
+
+def _current(race: Race, *, now: datetime) -> set[int]:
+    return set(current_events([race.pk], now=now).values_list("pk", flat=True))
+
+
+def _scope(export: StartListExport, *, own: set[int], current: set[int]) -> set[int]:
+    """A race's export stands for its events and, while its edition is the current one, for those added since."""
+    return own | current if export.event_id is None and own & current else own
+
+
+def exports_compared(exports: Sequence[StartListExport], *, race: Race, now: datetime) -> list[Compared]:
+    """Exports of one race, with their snapshots, beside the mirror now; the number of queries does not depend on how
+    many they are."""
+    if not exports:
+        return []
+    headings = [heading_of(export) for export in exports]
+    current = _current(race, now=now)
+    owns = [{event.pk for event in heading.events} for heading in headings]
+    events = _listed(Event.objects.filter(race=race, pk__in=current.union(*owns)))
+    scopes = [_scope(export, own=own, current=current) for export, own in zip(exports, owns, strict=True)]
+    present = present_of(listed=set[int]().union(*scopes), events=events)
+    return [
+        Compared(
+            heading=heading,
+            listed=tuple(event for event in events if event.pk in scope),
+            changes=changes_since(export, listed=scope, present=present),
+        )
+        for export, heading, scope in zip(exports, headings, scopes, strict=True)
+    ]
+
+
+def export_section(*, race: Race, event: Event | None, statuses: Sequence[EventStatus], now: datetime) -> ExportSection:
+    """`statuses`: of the event, or of the race's current events."""
+    zone = zone_of(race.timezone)
+    made = StartListExport.objects.filter(race=race).order_by("-made_at", "-pk").select_related("made_by", "event")
+    exports = list((made.filter(event=event) if event else made).defer("event__raw")[:EXPORTS_SHOWN])
+    compared = exports_compared(exports, race=race, now=now)
+    shown = [status for status in statuses if event or not status.gone]
+    return ExportSection(
+        race_pk=race.pk,
+        event_pk=event.pk if event else None,
+        as_of=moment(oldest(status.checked_at for status in shown), zone=zone, now=now),
+        withdrawals_as_of=moment(oldest(status.removals_checked_at for status in shown), zone=zone, now=now),
+        notes=tuple(filter(None, (_not_current(status) for status in shown))),
+        exports=tuple(
+            _export_row(export, changes=len(beside.changes), zone=zone, now=now)
+            for export, beside in zip(exports, compared, strict=True)
+        ),
+    )
+
+
+def _not_current(status: EventStatus) -> str:
+    if status.checked_at is None:
+        return f"The start list of {status.name} was not loaded yet: it cannot be exported."
+    if status.status.word not in NOT_CURRENT or status.over:
+        return ""
+    why = f": {status.why}" if status.why else ""
+    return f"The start list of {status.name} is not current ({status.status.word.lower()}{why})."
+
+
+def _export_row(export: StartListExport, *, changes: int, zone: tzinfo, now: datetime) -> ExportRow:
+    return ExportRow(
+        pk=export.pk,
+        scope=export.event.name if export.event else "All events",
+        format=export.format.upper(),
+        made=moment(export.made_at, zone=zone, now=now),
+        made_by=export.made_by.get_username() if export.made_by else "an account that was deleted",
+        as_of=moment(export.as_of, zone=zone, now=now),
+        rows=export.rows,
+        changes=changes,
+    )
+
+
+def changes_page(*, export: StartListExport, race: Race, statuses: Sequence[EventStatus], now: datetime) -> ChangesPage:
+    """`race` from `with_switches`; `statuses`: of the race's events, as far as they are current."""
+    zone = zone_of(race.timezone)
+    (compared,) = exports_compared([export], race=race, now=now)
+    shown = with_times(compared.changes[:CHANGES_SHOWN])
+    listed = {event.pk for event in compared.listed}
+    stale = (_not_current(status) for status in statuses if status.pk in listed)
+    return ChangesPage(
+        race=race_header(race, now=now),
+        export=_export_row(export, changes=len(compared.changes), zone=zone, now=now),
+        event_pk=export.event_id,
+        summary=summary(compared.changes),
+        since=local_text(export.made_at, zone=zone, now=now),
+        as_of=moment(compared.as_of, zone=zone, now=now),
+        withdrawals_as_of=moment(compared.withdrawals_as_of, zone=zone, now=now),
+        notes=(*filter(None, stale), *_renamed(compared)),
+        lines=tuple(_line(change, zone=zone, now=now) for change in shown),
+        left=len(compared.changes) - len(shown),
+    )
+
+
+def summary(changes: Sequence[ListChange]) -> str:
+    """ "3 new, 1 bib changed, 2 withdrawn"; "" for none."""
+    return ", ".join(f"{number:,} {_plural(what, number)}" for what, number in counted(changes).items())
+
+
+def _plural(what: What, number: int) -> str:
+    return "bibs changed" if what is What.BIB_CHANGED and number != 1 else what.value
+
+
+def _renamed(compared: Compared) -> list[str]:
+    before = {event.pk: event.name for event in compared.heading.events}
+    return [
+        f"The event {before[event.pk]} is called {event.name} now."
+        for event in compared.listed
+        if before.get(event.pk, event.name) != event.name
+    ]
+
+
+def _line(change: ListChange, *, zone: tzinfo, now: datetime) -> ChangeLine:
+    row = change.row
+    return ChangeLine(
+        what=change.what.value.capitalize(),
+        kind=KINDS[change.what],
+        bib=row["bib"],
+        name=" ".join(filter(None, (row["first_name"], row["last_name"]))) or f"Registration {row['registration_id']}",
+        event=row["event"],
+        details=tuple(
+            Detail(label=COLUMNS[name], old=words(old), new=words(new)) for name, old, new in change.differences()
+        ),
+        reason=change.reason,
+        at=moment(change.at, zone=zone, now=now),
+    )
