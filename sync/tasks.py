@@ -7,6 +7,7 @@ from datetime import datetime
 from partners.gate import database_now
 from sync.services import cycles, lanes
 from sync.services.discovery import discoveries_start, discovery_run
+from sync.services.event_days import event_days_roll_up
 from sync.services.key_releases import key_release
 from sync.services.policies import policy_now
 from sync.services.pruning import prune_continue, prune_start
@@ -26,6 +27,11 @@ def lane(credential_id: int) -> None:
 def discoveries() -> None:
     """Queue the discoveries that are due: a schedule of every minute."""
     discoveries_start(now=database_now())
+
+
+def event_days() -> None:
+    """Roll up what the last hours of events came to: a schedule of every five minutes."""
+    event_days_roll_up(now=database_now(), policy=policy_now())
 
 
 def discovery(credential_id: int, asked_at: str | None = None) -> None:

@@ -39,6 +39,16 @@ def race_or_event_by_id(provider_id: int, *, partner: str | None = None) -> tupl
     return event.race, event
 
 
+def event_by_id(provider_id: int, *, partner: str | None = None) -> Event:
+    """The event with its race; a race's id is answered with the ids of its events."""
+    race, event = race_or_event_by_id(provider_id, partner=partner)
+    if event is None:
+        events = race.events.order_by("-starts_at")[:8]
+        known = ", ".join(f"{each.provider_event_id} {each.name}" for each in events) or "none yet"
+        raise NotFound(f"{provider_id} is a race: name one of its events ({known}).")
+    return event
+
+
 def _of_partner(rows: QuerySet, field: str, slug: str | None) -> QuerySet:
     return rows.filter(**{field: partner_by_slug(slug).slug}) if slug else rows
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from functools import reduce
+from operator import or_
 
 from django.db import connection
 from django.db.models import Q
@@ -14,7 +16,7 @@ from django_q.models import Schedule
 class ScheduleSpec:
     """`cron` has six fields, the seconds last. `intended_date_kwarg`: the task is told which slot it stands for.
 
-    `daily_at` (UTC): once a day, at that time; without it, every minute or more often.
+    `daily_at` (UTC): once a day, at that time. `period`: the longest that it may have to wait for its next slot.
     """
 
     name: str
@@ -22,17 +24,17 @@ class ScheduleSpec:
     cron: str
     intended_date_kwarg: str | None = None
     daily_at: time | None = None
+    period: timedelta = timedelta(minutes=1)
 
     def first_run(self, now: datetime) -> datetime:
-        """At once what comes every minute; what comes once a day waits for its hour."""
+        """At once what comes every few minutes; what comes once a day waits for its hour."""
         if self.daily_at is None:
             return now
         today = datetime.combine(now.astimezone(UTC).date(), self.daily_at, UTC)
         return today if today > now else today + DAY
 
 
-# The longest that a schedule of ours may have to wait for its next slot, but for those of once a day.
-LONGEST_PERIOD = timedelta(minutes=1)
+LONGEST_CYCLE = timedelta(minutes=1)
 DAY = timedelta(days=1)
 # Late evening in America: the races of the day are over, those of the next morning are not in their last hours yet.
 QUIET_HOUR = time(3, 20)
@@ -41,17 +43,20 @@ QUIET_HOUR = time(3, 20)
 def schedule_specs(*, cycle: timedelta) -> tuple[ScheduleSpec, ...]:
     """`cycle` divides a minute."""
     seconds = int(cycle.total_seconds())
-    every = "0" if seconds == LONGEST_PERIOD.total_seconds() else f"*/{seconds}"
+    every = "0" if seconds == LONGEST_CYCLE.total_seconds() else f"*/{seconds}"
     return (
         ScheduleSpec(
             name="sync-cycle", func="sync.tasks.cycle", cron=f"* * * * * {every}", intended_date_kwarg="intended"
         ),
         ScheduleSpec(name="discoveries", func="sync.tasks.discoveries", cron="* * * * *"),
+        # Receipts of what runs now are a few minutes old at most; pages reckon what is open from the runs.
+        ScheduleSpec(name="event-days", func="sync.tasks.event_days", cron="*/5 * * * *", period=timedelta(minutes=5)),
         ScheduleSpec(
             name="prune",
             func="sync.tasks.prune",
             cron=f"{QUIET_HOUR.minute} {QUIET_HOUR.hour} * * *",
             daily_at=QUIET_HOUR,
+            period=DAY,
         ),
     )
 
@@ -90,10 +95,9 @@ def schedules_ensure(*, now: datetime, cycle: timedelta) -> int:
 
 def schedules_unstick(*, now: datetime) -> int:
     """A clock that jumped ahead left slots in the far future: they come now, not when it would have been right."""
-    specs = schedule_specs(cycle=LONGEST_PERIOD)
-    soon, at_latest = now + 2 * LONGEST_PERIOD, now + DAY + 2 * LONGEST_PERIOD
-    stuck = Q(name__in=[spec.name for spec in specs if spec.daily_at is None], next_run__gt=soon)
-    stuck |= Q(name__in=[spec.name for spec in specs if spec.daily_at], next_run__gt=at_latest)
+    slack = 2 * LONGEST_CYCLE
+    specs = schedule_specs(cycle=LONGEST_CYCLE)
+    stuck = reduce(or_, (Q(name=spec.name, next_run__gt=now + spec.period + slack) for spec in specs))
     return Schedule.objects.filter(stuck).update(next_run=now)
 
 

@@ -11,7 +11,6 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 
 from partners.gate import database_now
-from races.models import Event
 from sync.core.explanation import Line, explanation, run_texts
 from sync.core.explanation_past import around_texts, past_explanation
 from sync.core.tiers import zone_of
@@ -19,7 +18,7 @@ from sync.core.time_words import Clock
 from sync.management.terminal import console_on
 from sync.services.explain import event_facts, past_facts
 from sync.services.policies import policy_now
-from sync.services.provider_ids import NotFound, race_or_event_by_id
+from sync.services.provider_ids import NotFound, event_by_id
 
 LABEL_WIDTH = 11
 
@@ -43,7 +42,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = database_now()
-        event = _event(options["event"], options["partner"])
+        try:
+            event = event_by_id(options["event"], partner=options["partner"])
+        except NotFound as problem:
+            raise CommandError(str(problem), returncode=2) from None
         zone = zone_of(event.race.timezone)
         clock = Clock(zone=zone, now=now, with_utc=True)
         at = _moment(options["at"], zone=zone, now=now) if options["at"] is not None else None
@@ -61,18 +63,6 @@ class Command(BaseCommand):
             past = past_facts(event=event, at=at, now=now, policy=policy)
             _print(console, past_explanation(facts, past, clock=clock, policy=policy))
             _print_runs(console, "Runs around it", around_texts(past, clock=clock))
-
-
-def _event(provider_id: int, slug: str | None) -> Event:
-    try:
-        race, event = race_or_event_by_id(provider_id, partner=slug)
-    except NotFound as problem:
-        raise CommandError(str(problem), returncode=2) from None
-    if event is None:
-        events = race.events.order_by("-starts_at")[:8]
-        known = ", ".join(f"{each.provider_event_id} {each.name}" for each in events) or "none yet"
-        raise CommandError(f"{provider_id} is a race: name one of its events ({known}).", returncode=2)
-    return event
 
 
 def _moment(text: str, *, zone: ZoneInfo, now: datetime) -> datetime:
