@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
-from sync.web import export_views, views
+from sync.web import export_views, participant_views, views
 
 urlpatterns = [
     path("", views.race_list, name="race_list"),
@@ -24,6 +24,11 @@ urlpatterns = [
         name="export_changes_csv",
     ),
     path("races/<int:race_pk>/exports/<int:export_pk>/file/", export_views.export_download, name="export_download"),
+    path(
+        "races/<int:race_pk>/participants/<int:participant_pk>/",
+        participant_views.participant_page,
+        name="participant_page",
+    ),
     path("operations/", views.operations, name="operations"),
     path("operations/live/", views.operations_live, name="operations_live"),
     path("partners/<slug:slug>/", views.partner_page, name="partner_page"),

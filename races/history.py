@@ -77,6 +77,14 @@ class Holding:
     state: State
 
 
+def full_name(person: Person) -> str:
+    return _joined([getattr(person, name) for name in _NAMES])
+
+
+def _joined(names: Iterable[str]) -> str:
+    return " ".join(name for name in names if name)
+
+
 def states_of(person: Person, changes: Sequence[Change]) -> tuple[State, ...]:
     """`changes` are all of this person, in their order. From the present backwards: each change is taken back."""
     current: dict[str, Any] = {name: getattr(person, name) for name in (*_NAMES, "bib")}
@@ -119,7 +127,7 @@ def _state(fields: dict[str, Any], *, since: datetime | None, until: datetime | 
     if since is not None and until is not None:
         since = min(since, until)
     return State(
-        name=" ".join(fields[name] for name in _NAMES if fields[name]),
+        name=_joined(fields[name] for name in _NAMES),
         bib=fields["bib"] or "",
         registered=fields["registered"],
         since=since,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.core.paginator import Page, Paginator
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from races.models import Event
 from sync.core.tiers import zone_of
@@ -64,11 +64,19 @@ def event_head(*, event: Event, now: datetime) -> EventHead:
 
 
 def event_page(
-    *, event: Event, search: str, people_number: str | None, runs_number: str | None, now: datetime
+    *,
+    event: Event,
+    search: str,
+    people_number: str | None,
+    runs_number: str | None,
+    now: datetime,
+    run: str | None = None,
 ) -> EventPage:
+    """`run`: the pk of the run whose page of the history is wanted, rather than page `runs_number`."""
     zone = zone_of(event.race.timezone)
     runs = SyncRun.objects.filter(event=event).order_by("-started_at", "-pk")
-    runs_page = Paginator(runs, RUNS_PER_PAGE).get_page(runs_number)
+    paginator = Paginator(runs, RUNS_PER_PAGE)
+    runs_page = paginator.get_page(_page_with(run, runs) if run else runs_number)
     return EventPage(
         head=event_head(event=event, now=now),
         why=event_why(event=event, now=now),
@@ -76,6 +84,15 @@ def event_page(
         runs=tuple(run_row(run, zone=zone, now=now) for run in runs_page.object_list),
         runs_page=runs_page,
     )
+
+
+def _page_with(run: str, runs: QuerySet[SyncRun]) -> int:
+    """The page of the history that has this run; the first when there is none."""
+    wanted = runs.filter(pk=int(run)).first() if run.isascii() and run.isdecimal() and len(run) < 19 else None
+    if wanted is None:
+        return 1
+    newer = Q(started_at__gt=wanted.started_at) | Q(started_at=wanted.started_at, pk__gt=wanted.pk)
+    return runs.filter(newer).count() // RUNS_PER_PAGE + 1
 
 
 def events_with_race(events: QuerySet[Event]) -> QuerySet[Event]:

@@ -21,6 +21,7 @@ ERROR_CHARACTERS = 300
 class RunRow:
     """One run. `note`: what else there is to know ("full comparison", "came along with its race")."""
 
+    pk: int
     started: Moment
     seconds: str
     trigger: str
@@ -79,6 +80,7 @@ def run_row(run: SyncRun, *, zone: tzinfo, now: datetime) -> RunRow:
     started = moment(run.started_at, zone=zone, now=now)
     assert started is not None  # noqa: S101 - a run always has a start
     return RunRow(
+        pk=run.pk,
         started=started,
         seconds=f"{(run.finished_at - run.started_at).total_seconds():.1f} s" if run.finished_at else "",
         trigger=TRIGGERS.get(run.trigger, run.trigger),

@@ -9,6 +9,7 @@ from datetime import datetime
 from django.core.paginator import Page, Paginator
 
 from races.change_words import REMOVED_REASONS
+from races.history import bib_holdings
 from races.models import Event, Participant
 from sync.core.tiers import zone_of
 from sync.web.name_search import is_found, search_words
@@ -26,8 +27,10 @@ SHOWN = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """A line of the start list. `withdrawn`: when; `reason`: why, in words; both empty for who is registered."""
+    """A line of the start list. `pk`: of the page about them. `withdrawn`: when; `reason`: why, in words; both empty
+    for who is registered."""
 
+    pk: int
     bib: str
     name: str
     gender: str
@@ -40,12 +43,25 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FormerHolder:
+    """Somebody had a bib until then. `ended`: why not any more, in words."""
+
+    pk: int
+    bib: str
+    name: str
+    until: Moment
+    ended: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StartList:
-    """`search`: what was looked for, cut to what is searched; `page` for the links to the other pages."""
+    """`search`: what was looked for, cut to what is searched; `page` for the links to the other pages; `former`: who
+    had the bib that was looked for and has it no more."""
 
     people: tuple[Person, ...]
     page: Page[int]
     search: str
+    former: tuple[FormerHolder, ...]
 
 
 def start_list(*, event: Event, search: str, page_number: str | None, now: datetime) -> StartList:
@@ -63,7 +79,21 @@ def start_list(*, event: Event, search: str, page_number: str | None, now: datet
     rows = list(in_order.filter(pk__in=list(page.object_list)).only(*SHOWN))
     moved_to = _moved_to(rows, event=event)
     people = tuple(_person(row, event=event, moved_to=moved_to, now=now) for row in rows)
-    return StartList(people=people, page=page, search=search)
+    former = _former_holders(search, event=event, now=now) if len(words) == 1 else ()
+    return StartList(people=people, page=page, search=search, former=former)
+
+
+def _former_holders(search: str, *, event: Event, now: datetime) -> tuple[FormerHolder, ...]:
+    zone = zone_of(event.race.timezone)
+    found = []
+    for holding in bib_holdings(events=[event.pk], bib=search):
+        state = holding.state
+        if until := moment(state.until, zone=zone, now=now):
+            name = state.name or f"Registration {holding.registration_id}"
+            found.append(
+                FormerHolder(pk=holding.participant_id, bib=state.bib, name=name, until=until, ended=state.ended)
+            )
+    return tuple(found)
 
 
 def _moved_to(rows: Sequence[Participant], *, event: Event) -> dict[int, str]:
@@ -88,6 +118,7 @@ def _moved_to(rows: Sequence[Participant], *, event: Event) -> dict[int, str]:
 def _person(row: Participant, *, event: Event, moved_to: dict[int, str], now: datetime) -> Person:
     names: Sequence[str] = (row.first_name, row.middle_name, row.last_name)
     return Person(
+        pk=row.pk,
         bib=row.bib,
         name=" ".join(name for name in names if name) or f"Registration {row.registration_id}",
         gender=row.gender,

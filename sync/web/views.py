@@ -86,6 +86,7 @@ def event_page(request: HttpRequest, race_pk: int, event_pk: int) -> HttpRespons
         search=request.GET.get("q", ""),
         people_number=request.GET.get("page"),
         runs_number=request.GET.get("runs"),
+        run=request.GET.get("run"),
         now=now,
     )
     context = {
