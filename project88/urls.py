@@ -4,17 +4,19 @@ from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
-from sync.web import export_views, participant_views, views
+from sync.web import export_views, participant_views, receipt_views, views, weekend_views
 
 urlpatterns = [
     path("", views.race_list, name="race_list"),
     path("live/", views.race_list_live, name="race_list_live"),
     path("races/<int:race_pk>/", views.race_page, name="race_page"),
     path("races/<int:race_pk>/live/", views.race_live, name="race_live"),
+    path("races/<int:race_pk>/checks/", views.race_checks, name="race_checks"),
     path("races/<int:race_pk>/sync-now/", views.sync_now, name="sync_now"),
     path("races/<int:race_pk>/events/<int:event_pk>/", views.event_page, name="event_page"),
     path("races/<int:race_pk>/events/<int:event_pk>/live/", views.event_live, name="event_live"),
     path("races/<int:race_pk>/events/<int:event_pk>/why/", views.event_why, name="event_why"),
+    path("races/<int:race_pk>/events/<int:event_pk>/receipt/", receipt_views.event_receipt, name="event_receipt"),
     path("races/<int:race_pk>/events/<int:event_pk>/sync-now/", views.sync_now, name="event_sync_now"),
     path("races/<int:race_pk>/start-list/", export_views.start_list_export, name="start_list_export"),
     path("races/<int:race_pk>/exports/<int:export_pk>/", export_views.export_changes, name="export_changes"),
@@ -31,6 +33,7 @@ urlpatterns = [
     ),
     path("operations/", views.operations, name="operations"),
     path("operations/live/", views.operations_live, name="operations_live"),
+    path("operations/weekend/", weekend_views.weekend, name="weekend"),
     path("partners/<slug:slug>/", views.partner_page, name="partner_page"),
     path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),

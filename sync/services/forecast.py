@@ -44,6 +44,13 @@ def outlooks(
     return _outlooks(list(keys), now=now, days=days, policy=policy)
 
 
+def outlooks_of(
+    keys: Iterable[Credential], *, now: datetime, days: int = DAYS, policy: Policy = DEFAULT_POLICY
+) -> dict[int, KeyOutlook]:
+    """By key, each with its partner. The number of queries does not depend on theirs."""
+    return {found.credential.pk: found for found in _outlooks(list(keys), now=now, days=days, policy=policy)}
+
+
 def outlook_of(
     credential: Credential, *, now: datetime, days: int = DAYS, policy: Policy = DEFAULT_POLICY
 ) -> KeyOutlook:

@@ -21,6 +21,7 @@ from sync.web import event_page as event_selector
 from sync.web import event_why as why_selector
 from sync.web import operations as operations_selector
 from sync.web import partner_page as partner_selector
+from sync.web import race_checks as checks_selector
 from sync.web import race_list as list_selector
 from sync.web import race_status
 from sync.web.asked import is_asked
@@ -63,7 +64,15 @@ def race_page(request: HttpRequest, race_pk: int) -> HttpResponse:
     race, now = _race(request, race_pk), database_now()
     status = race_status.race_page(race=race, now=now)
     exports = export_section(race=race, event=None, statuses=status.events, now=now)
-    return render(request, "races/race_page.html", {**_race_context(status), "exports": exports})
+    checks = checks_selector.race_checks(race=race, now=now)
+    return render(request, "races/race_page.html", {**_race_context(status), "exports": exports, "checks": checks})
+
+
+@require_GET
+@polled
+def race_checks(request: HttpRequest, race_pk: int) -> HttpResponse:
+    checks = checks_selector.race_checks(race=_race(request, race_pk), now=database_now())
+    return fragment(request, "races/_race_checks.html", {"checks": checks})
 
 
 @require_GET

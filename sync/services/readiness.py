@@ -1,0 +1,142 @@
+"""What is known of races that start soon, for the list of what has to be ready. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Count, Q
+
+from partners.gate import BudgetState, budget_states
+from partners.models import Credential
+from races.models import Event, Participant, Race
+from sync.core.findings import Repeats, is_over
+from sync.core.forecast import Interval
+from sync.core.policy import Policy
+from sync.core.readiness import SHOWN_BEFORE, EventFacts, KeyFacts, RaceFacts, Readiness, is_prominent, readiness
+from sync.core.receipt import begins_at
+from sync.core.tiers import finished_after, zone_of
+from sync.core.time_words import Clock
+from sync.models import EventSync
+from sync.services.cycles import blocked_reason
+from sync.services.event_schedule import RACE_GONE, RACE_OFF, window_of
+from sync.services.findings import duplicate_bibs, start_facts
+from sync.services.forecast import KeyOutlook, outlooks_of
+
+# A forecast further ahead says little: most events of that time are not known yet.
+MOST_DAYS = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RaceReadiness:
+    """`first`: its earliest start that counts; `registered`: in all its events to come."""
+
+    race: Race
+    readiness: Readiness
+    is_prominent: bool
+    first: datetime | None
+    events: int
+    registered: int
+
+
+def race_readiness(*, race: Race, events: Sequence[Event], now: datetime, policy: Policy) -> RaceReadiness | None:
+    """`events`: those of its present edition, each with the race, its key and partner, and its schedule.
+
+    None when none of them starts within the week.
+    """
+    coming = coming_events(events, now=now, policy=policy)
+    if not coming:
+        return None
+    return races_readiness({race: coming}, now=now, policy=policy)[0]
+
+
+def coming_events(events: Iterable[Event], *, now: datetime, policy: Policy) -> list[Event]:
+    """Those that are not over, of a race whose first start lies within the week; none otherwise."""
+    ahead = [
+        event for event in events if event.gone_at is None and not is_over(window_of(event), now=now, policy=policy)
+    ]
+    windows = [window for event in ahead if (window := window_of(event)) is not None]
+    return ahead if any(window.earliest - now <= SHOWN_BEFORE for window in windows) else []
+
+
+def races_readiness(
+    races: Mapping[Race, Sequence[Event]], *, now: datetime, policy: Policy
+) -> tuple[RaceReadiness, ...]:
+    """In the order of `races`. The number of queries depends neither on theirs nor on that of their events."""
+    events = [event for each in races.values() for event in each]
+    ids = [event.pk for event in events]
+    keys = {event.race.credential_id: event.race.credential for event in events}
+    budgets = budget_states(list(keys.values()))
+    outlooks = outlooks_of(keys.values(), now=now, days=_days(events, now=now, policy=policy), policy=policy)
+    counts, bibs = _counts(ids), duplicate_bibs(ids)
+    found = []
+    for race, mine in races.items():
+        facts = RaceFacts(
+            key=_key(race, mine[0].race.credential, budgets),
+            worst=_worst(outlooks[mine[0].race.credential_id], mine, now=now, policy=policy),
+            events=tuple(_event(event, counts, bibs) for event in mine),
+        )
+        clock = Clock(zone=zone_of(race.timezone), now=now)
+        windows = [window.earliest for event in mine if (window := window_of(event)) is not None]
+        found.append(
+            RaceReadiness(
+                race=race,
+                readiness=readiness(facts, clock=clock, policy=policy),
+                is_prominent=is_prominent([event.start for event in facts.events], now=now, policy=policy),
+                first=min(windows, default=None),
+                events=len(mine),
+                registered=sum(event.registered for event in facts.events),
+            )
+        )
+    return tuple(found)
+
+
+def _days(events: Iterable[Event], *, now: datetime, policy: Policy) -> int:
+    ends = [finished_after(window, policy=policy) for event in events if (window := window_of(event)) is not None]
+    ahead = max(ends, default=now) - now
+    return max(1, min(MOST_DAYS, -(-ahead // timedelta(days=1))))
+
+
+def _key(race: Race, credential: Credential, budgets: Mapping[int, BudgetState]) -> KeyFacts:
+    closed = RACE_GONE if race.gone_at else "" if race.sync_enabled else RACE_OFF
+    budget = budgets[credential.pk]
+    return KeyFacts(
+        name=f"The key {credential}",
+        closed=closed or blocked_reason(credential),
+        is_verified=credential.status == Credential.Status.OK,
+        paused_until=budget.paused_until,
+        used_elsewhere=budget.used_elsewhere,
+    )
+
+
+def _worst(outlook: KeyOutlook, events: Iterable[Event], *, now: datetime, policy: Policy) -> Interval | None:
+    """Of the last hours of these events, as far as the forecast reaches."""
+    windows = [window for event in events if (window := window_of(event)) is not None]
+    if not windows:
+        return None
+    begins = max(now, min(begins_at(window, policy=policy) for window in windows))
+    ends = max(finished_after(window, policy=policy) for window in windows)
+    intervals = [each for each in outlook.forecast.intervals if each.ends > begins and each.begins < ends]
+    return max(intervals, key=lambda interval: interval.wanted, default=None)
+
+
+def _event(event: Event, counts: Mapping[int, tuple[int, int]], bibs: Mapping[int, Repeats]) -> EventFacts:
+    row: EventSync | None = getattr(event, "sync", None)
+    registered, with_bib = counts.get(event.pk, (0, 0))
+    return EventFacts(
+        name=event.name,
+        start=start_facts(event),
+        checked_at=row.checked_at if row else None,
+        reconciled_at=row.reconciled_at if row else None,
+        registered=registered,
+        bibs=with_bib,
+        duplicates=bibs.get(event.pk, Repeats()),
+    )
+
+
+def _counts(event_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """(registered, with a bib) by event, answered from the index of the active bibs alone."""
+    people = Participant.objects.filter(event_id__in=event_ids, removed_at=None).order_by().values("event_id")
+    rows = people.annotate(registered=Count("*"), bibs=Count("bib", filter=~Q(bib="")))
+    return {row["event_id"]: (row["registered"], row["bibs"]) for row in rows}
