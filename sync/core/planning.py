@@ -11,6 +11,7 @@ from itertools import zip_longest
 from partners.budget import reserve
 from sync.core.policy import Policy, Tier
 from sync.core.spending import first_call
+from sync.core.turns import has_turn
 
 
 class Verdict(StrEnum):
@@ -63,14 +64,19 @@ def plan(
 ) -> tuple[Decision, ...]:
     """Decide about every candidate: most urgent tier first, partners interleaved, most overdue first.
 
-    A race is one call however many of its events are due, so only its first event needs a free call. The order of the
-    candidates does not matter.
+    A race is one call however many of its events are due, so only its first event needs a free call. Where it is the
+    turn of what has waited longest, that has its calls before HIGH comes. The order of the candidates does not matter.
     """
+    candidates = list(candidates)
     decisions: list[Decision] = []
     races_of_key: dict[int, set[int]] = {key: set() for key in keys}
     by_tier: dict[Tier, list[Candidate]] = {tier: [] for tier in Tier}
     for candidate in candidates:
         by_tier[candidate.tier].append(candidate)
+    for candidate in _longest_waiting(candidates, now=now, policy=policy):
+        key = keys.get(candidate.credential_id)
+        if key is not None and len(races_of_key[candidate.credential_id]) < key.free:
+            races_of_key[candidate.credential_id].add(candidate.race_id)
     for tier in Tier:
         picked = 0
         for candidate in _interleaved(by_tier[tier]):
@@ -80,6 +86,12 @@ def plan(
                 picked += 1
                 races_of_key[candidate.credential_id].add(candidate.race_id)
     return tuple(decisions)
+
+
+def _longest_waiting(candidates: Iterable[Candidate], *, now: datetime, policy: Policy) -> list[Candidate]:
+    """What has its turn because it has waited longest, most overdue first."""
+    found = [each for each in candidates if has_turn(each.credential_id, due_at=each.due_at, now=now, policy=policy)]
+    return sorted(found, key=_most_overdue_first)
 
 
 def _interleaved(candidates: list[Candidate]) -> list[Candidate]:

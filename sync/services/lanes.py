@@ -1,4 +1,4 @@
-"""One lane: the one worker that talks with one credential's key. It walks the picked races, HIGH first."""
+"""One lane: the one worker that talks with one credential's key. It walks the picked races, HIGH first or in turn."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Case, IntegerField, QuerySet, Value, When
+from django.db.models import QuerySet
 
 from partners import gate, providers
 from partners.budget import Purpose, reserve
@@ -23,6 +23,7 @@ from sync.core.pace import Pace
 from sync.core.policy import DEFAULT_POLICY, Policy
 from sync.core.spending import first_call, kept_from_overtaking, later_call
 from sync.core.tiers import Tier
+from sync.core.turns import has_turn, place_in_line
 from sync.models import EventSync, Outcome, Trigger
 from sync.services import visit_outcomes
 from sync.services.cycles import blocked_reason
@@ -42,12 +43,6 @@ FIRST_CALL_PATIENCE = 3.0
 LATER_CALL_PATIENCE = 480.0
 # How often a visit that waits for its budget shows that it is alive.
 LOOK_EVERY = 5.0
-
-URGENCY = Case(
-    *[When(tier=tier.value, then=Value(rank)) for rank, tier in enumerate(Tier)],
-    default=Value(len(Tier)),
-    output_field=IntegerField(),
-)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -114,6 +109,7 @@ class _Work:
 
     race_id: int
     tier: Tier
+    due_at: datetime
     purpose: Purpose
 
 
@@ -137,25 +133,37 @@ class _Lane:
             if not self.report.stopped:
                 self._visit_race(work)
 
-    def overtake(self, *, kept: int) -> None:
+    def overtake(self, slow: _Work, *, kept: int) -> None:
         """Between two calls of a less urgent visit: what is HIGH must not wait until a long list is fetched.
 
-        `kept`: calls that stay free for the visit. Where there are too few, HIGH comes when there are more.
+        Not while that visit has its turn, or it might never end. `kept`: calls that stay free for the visit. Where
+        there are too few, HIGH comes when there are more.
         """
-        while not self.report.stopped and (work := self._next_work()) and work.tier is Tier.HIGH:
-            if self._stop_reason(work, kept=kept):
+        while not self.report.stopped and not self._has_turn(slow):
+            work = self._next_work()
+            if work is None or work.tier is not Tier.HIGH or self._stop_reason(work, kept=kept):
                 return
             self._visit_race(work)
 
+    def _has_turn(self, work: _Work) -> bool:
+        return has_turn(self.credential.pk, due_at=work.due_at, now=database_now(), policy=self.policy)
+
     def _next_work(self) -> _Work | None:
-        picked = _picked(self.credential.pk).exclude(event__race_id__in=self.visiting)
-        row = picked.order_by(URGENCY, "due_at", "pk").values_list("event__race_id", "tier", "due_at").first()
-        if row is None:
+        """The order is the one of this moment: HIGH first, or what has waited longest."""
+        key_id, now = self.credential.pk, database_now()
+
+        def order(row: tuple[int, int, Tier, datetime]) -> tuple[tuple[int, datetime], int]:
+            _race_id, event_id, tier, due_at = row
+            return place_in_line(key_id, tier, due_at=due_at, now=now, policy=self.policy), event_id
+
+        picked = _picked(key_id).exclude(event__race_id__in=self.visiting)
+        found = picked.values_list("event__race_id", "pk", "tier", "due_at")
+        rows = [(race_id, pk, Tier(tier or Tier.LOW), due_at or now) for race_id, pk, tier, due_at in found]
+        if not rows:
             return None
-        now = database_now()
-        tier = Tier(row[1] or Tier.LOW.value)
-        purpose = first_call(tier, due_at=row[2] or now, now=now, policy=self.policy)
-        return _Work(race_id=row[0], tier=tier, purpose=purpose)
+        race_id, _event_id, tier, due_at = min(rows, key=order)
+        purpose = first_call(tier, due_at=due_at, now=now, policy=self.policy)
+        return _Work(race_id=race_id, tier=tier, due_at=due_at, purpose=purpose)
 
     def _visit_race(self, work: _Work) -> None:
         race_id = work.race_id
@@ -260,7 +268,7 @@ class PatientGate:
         while True:
             purpose = self._purpose(waited=timedelta(seconds=time.monotonic() - since))
             if self.calls and self.work.tier is not Tier.HIGH:
-                self.lane.overtake(kept=kept_from_overtaking(self.work.tier, purpose))
+                self.lane.overtake(self.work, kept=kept_from_overtaking(self.work.tier, purpose))
             try:
                 reserves = self.lane.policy.reserves
                 stack.enter_context(gate.call(self.lane.credential.pk, purpose=purpose, reserves=reserves))

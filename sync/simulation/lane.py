@@ -16,6 +16,7 @@ from sync.core.policy import Policy, Tier
 from sync.core.slots import comes_along, next_due
 from sync.core.spending import first_call, kept_from_overtaking, later_call
 from sync.core.tiers import tier_at
+from sync.core.turns import has_turn, place_in_line
 from sync.simulation.history import History, Sync
 from sync.simulation.schedule import Entry, KeyEntry, Schedule
 
@@ -25,8 +26,6 @@ FIRST_CALL_PATIENCE = 3.0
 LATER_CALL_PATIENCE = 480.0
 LOOK_EVERY = 5.0
 
-URGENCY = {tier: rank for rank, tier in enumerate(Tier)}
-
 Passing = Generator[float, None, None]
 
 
@@ -35,7 +34,7 @@ class Clock(Protocol):
 
 
 class Lane:
-    """Walks the picked races of one key, HIGH first, one call at a time."""
+    """Walks the picked races of one key, HIGH first or in turn, one call at a time."""
 
     def __init__(
         self, key: KeyEntry, *, schedule: Schedule, history: History, clock: Clock, policy: Policy, latency: float
@@ -61,8 +60,18 @@ class Lane:
             self.schedule.unpick(entry)
 
     def _next_work(self) -> Entry | None:
-        picked = [entry for entry in self.key.picked if entry.race_id not in self.visiting]
-        return min(picked, key=_urgency, default=None)
+        key_id, now = self.key.key.key_id, self.clock.now
+
+        def order(entry: Entry) -> tuple[tuple[int, datetime], int]:
+            tier, due_at = entry.tier or Tier.LOW, entry.due_at or now
+            return place_in_line(key_id, tier, due_at=due_at, now=now, policy=self.policy), entry.event_id
+
+        picked = (entry for entry in self.key.picked if entry.race_id not in self.visiting)
+        return min(picked, key=order, default=None)
+
+    def _has_turn(self, work: Entry) -> bool:
+        now = self.clock.now
+        return has_turn(self.key.key.key_id, due_at=work.due_at or now, now=now, policy=self.policy)
 
     def _first_purpose(self, work: Entry) -> Purpose:
         now = self.clock.now
@@ -89,7 +98,7 @@ class Lane:
         full = {entry for entry in taken if self._is_full(entry)}
         for number in range(1, self._calls(taken, full=full, came_along=came_along) + 1):
             first = purpose if number == 1 else None
-            allowed = yield from self._gate(work.tier or Tier.LOW, number=number, first=first)
+            allowed = yield from self._gate(work, number=number, first=first)
             if not allowed:
                 # Waiting for budget is no failure: its events stay due.
                 self.stopped = True
@@ -126,15 +135,16 @@ class Lane:
         )
         return bool(full) + (len(full) < len(taken)) + asks_for_removals
 
-    def _gate(self, tier: Tier, *, number: int, first: Purpose | None) -> Generator[float, None, bool]:
+    def _gate(self, work: Entry, *, number: int, first: Purpose | None) -> Generator[float, None, bool]:
         """Debit one call, waiting for it as a lane does. False: there is none for this visit now."""
+        tier = work.tier or Tier.LOW
         patience = LATER_CALL_PATIENCE if first is None else FIRST_CALL_PATIENCE
         since = self.clock.now
         until = since + timedelta(seconds=patience)
         while True:
             purpose = first or later_call(tier, number=number, waited=self.clock.now - since)
             if first is None and tier is not Tier.HIGH:
-                yield from self._overtake(kept=kept_from_overtaking(tier, purpose))
+                yield from self._overtake(work, kept=kept_from_overtaking(tier, purpose))
             now = self.clock.now.timestamp()
             self.key.arrival, wait = spend(
                 rate=self.key.key.limit,
@@ -151,10 +161,11 @@ class Lane:
             # A wait below the clock's microsecond would last for ever.
             yield min(max(wait, 0.001), LOOK_EVERY)
 
-    def _overtake(self, *, kept: int) -> Passing:
-        """Between two calls of a less urgent visit, what is HIGH goes first."""
-        while not self.stopped and (work := self._next_work()) and work.tier is Tier.HIGH:
-            if not self._has_calls("HIGH", kept=kept):
+    def _overtake(self, slow: Entry, *, kept: int) -> Passing:
+        """Between two calls of a less urgent visit, what is HIGH goes first; not while that visit has its turn."""
+        while not self.stopped and not self._has_turn(slow):
+            work = self._next_work()
+            if work is None or work.tier is not Tier.HIGH or not self._has_calls("HIGH", kept=kept):
                 return
             yield from self._visit(work)
 
@@ -182,7 +193,3 @@ class Lane:
             self.schedule.wait(entry)
         else:
             self.schedule.place(entry, now=now)
-
-
-def _urgency(entry: Entry) -> tuple[int, datetime | None, int]:
-    return URGENCY[entry.tier or Tier.LOW], entry.due_at, entry.event_id

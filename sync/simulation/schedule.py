@@ -71,8 +71,7 @@ class Schedule:
             visits=event.visits,
             reconciled_at=event.reconciled_at,
             tier=tier,
-            due_at=event.due_at
-            or slot_at_or_after(now, race_id=event.race_id, period=period, cycle=self.policy.cycle),
+            due_at=event.due_at or slot_at_or_after(now, race_id=event.race_id, period=period, cycle=self.policy.cycle),
         )
         self.entries[event.event_id] = entry
         key.events.append(entry)

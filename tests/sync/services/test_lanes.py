@@ -10,6 +10,7 @@ from partners.gate import database_now
 from partners.models import ApiUsage, CallBudget
 from partners.runsignup import paging
 from sync import stopping
+from sync.core import turns
 from sync.models import Cycle, EventSync, Outcome, SyncRun, Trigger
 from sync.services import lanes
 from sync.services.cycles import cycle_run
@@ -303,6 +304,22 @@ def test_an_event_that_has_entered_high_is_compared_in_full(stage):
     EventSync.objects.update(reconciled_at=database_now() - timedelta(minutes=10))
     assert [run.full for run in stage.sync()] == [True]
     assert [run.full for run in stage.sync()] == [False]
+
+
+@pytest.mark.parametrize(("one_of", "low_first"), [(1, True), (10**9, False)])
+def test_in_its_turn_what_has_waited_longest_is_visited_before_high(stage, monkeypatch, one_of, low_first):
+    monkeypatch.setattr(turns, "ONE_OF", one_of)
+    urgent = stage.add_race(starts=[from_now(hours=2)])
+    calm = stage.add_race(starts=[from_now(days=9)])
+    stage.discover()
+    refill()
+    for race, hours in ((urgent, 2), (calm, 3)):
+        row = EventSync.objects.filter(event=stage.event(race.events[0]))
+        row.update(due_at=database_now() - timedelta(hours=hours))
+    cycle()
+    lane(stage)
+    asked = [call["race_id"] for call in stage.calls("participants")]
+    assert asked == [race.race_id for race in ((calm, urgent) if low_first else (urgent, calm))]
 
 
 def test_what_is_high_overtakes_a_long_visit_between_its_pages(stage, monkeypatch):
