@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from partners.view_only_admin import PartnerFilter, ViewOnlyAdmin
-from races.models import Event, Participant, ParticipantChange, RaceAccess
+from races.models import Event, Participant, ParticipantChange, RaceAccess, StartListExport
 
 
 class EventPartnerFilter(PartnerFilter):
@@ -76,6 +76,22 @@ class ParticipantChangeAdmin(ViewOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).defer("participant__raw", "participant__answers")
+
+
+@admin.register(StartListExport)
+class StartListExportAdmin(ViewOnlyAdmin):
+    """Who took which list when. What was in it is on the race's page."""
+
+    list_display = ["made_at", "race", "event", "format", "rows", "as_of", "made_by"]
+    list_filter = ["format"]
+    list_select_related = ["race", "event", "made_by"]
+    search_fields = ["race__name", "made_by__username"]
+    id_search = ("race__provider_race_id",)
+    ordering = ["-made_at", "-pk"]
+    exclude = ["snapshot", "heading"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).defer("snapshot", "heading", "race__raw", "event__raw")
 
 
 @admin.register(RaceAccess)

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from races.change_words import REMOVED_REASONS
-from races.export_cells import BYTE_ORDER_MARK, COLUMNS, NAMES, ListedEvent, Row, csv_table, snapshot_rows, stamp
+from races.export_cells import BYTE_ORDER_MARK, COLUMNS, NAMES, ListedEvent, Row, csv_table, snapshot_whole, stamp
 from races.models import Participant, ParticipantChange, StartListExport
 from races.start_list_export import rows_of
 
@@ -40,7 +40,7 @@ class What(StrEnum):
 class ListChange:
     """One person. `pk`: the participant's, of who moved the one there now. `old`: the exported row, of who moved in
     from elsewhere the row there; `new`: the row now, of who moved away the row there; None: not in the list.
-    `reason`: of a withdrawal; `at`: when it changed last, as far as it was looked up."""
+    `reason`: of a withdrawal; `at`: when the mirror took it over, once `with_times` looked it up."""
 
     pk: int
     what: What
@@ -74,7 +74,6 @@ class Departed:
     event_pk: int
     registration_id: int
     reason: str
-    removed_at: datetime | None
     successor: int | None
 
 
@@ -115,15 +114,14 @@ def present_of(*, listed: Collection[int], events: Sequence[ListedEvent]) -> Pre
         present.active[pk_of[_of(row, "event_id")]][pk] = row
         present.registered[_of(row, "registration_id")] = pk, row
     gone = everybody.filter(removed_at__isnull=False).values_list(
-        "pk", "event_id", "registration_id", "removed_reason", "removed_at", "successor_registration_id"
+        "pk", "event_id", "registration_id", "removed_reason", "successor_registration_id"
     )
-    for pk, event_pk, registration_id, reason, removed_at, successor in gone:
+    for pk, event_pk, registration_id, reason, successor in gone:
         departed = Departed(
             pk=pk,
             event_pk=event_pk,
             registration_id=registration_id,
             reason=reason,
-            removed_at=removed_at,
             successor=successor,
         )
         present.departed[pk] = departed
@@ -153,7 +151,7 @@ def _of(row: Row, name: str) -> Any:
 def changes_since(export: StartListExport, *, listed: Collection[int], present: Present) -> list[ListChange]:
     """Everybody whose place in the list differs, in the order of `What`, then by event, bib and name. `listed`: the
     pks of the events that the export stands for now."""
-    base = dict(snapshot_rows(bytes(export.snapshot)))
+    base = snapshot_whole(bytes(export.snapshot))
     now = {pk: row for event in listed for pk, row in present.active[event].items()}
     changes = [_changed(pk, base[pk], row) for pk, row in now.items() if pk in base and not _is_same(base[pk], row)]
     left = [_left(pk, row, base=base, present=present) for pk, row in base.items() if pk not in now]
@@ -165,7 +163,9 @@ def changes_since(export: StartListExport, *, listed: Collection[int], present: 
 
 
 def _is_same(old: Row, new: Row) -> bool:
-    return all(was == now or name in _OF_THE_EVENT for name, was, now in zip(NAMES, old, new, strict=True))
+    return old == new or all(
+        was == now or name in _OF_THE_EVENT for name, was, now in zip(NAMES, old, new, strict=True)
+    )
 
 
 def _changed(pk: int, old: Row, new: Row) -> ListChange:
@@ -185,7 +185,6 @@ def _left(pk: int, old: Row, *, base: Mapping[int, Row], present: Present) -> Li
             old=old,
             new=None,
             reason=REMOVED_REASONS.get(reason, reason),
-            at=departed.removed_at if departed else None,
         )
     if _of(old, "event_id") != _of(new, "event_id"):
         return ListChange(pk=new_pk, what=What.MOVED, old=old, new=new)
@@ -223,12 +222,12 @@ def counted(changes: Iterable[ListChange]) -> dict[What, int]:
 
 
 def with_times(changes: Sequence[ListChange]) -> list[ListChange]:
-    """The same with the time at which the mirror took over what differs; one query."""
-    history = ParticipantChange.objects.filter(participant__in=[change.pk for change in changes if change.at is None])
+    """The same with their times; one query. Not the provider's times: those may lie before the download."""
+    history = ParticipantChange.objects.filter(participant__in=[change.pk for change in changes])
     rows = history.order_by("at", "pk").values_list("participant_id", "kind", "changes", "at")
     # The last one stays.
     last = {pk: at for pk, kind, fields, at in rows if _is_of_the_list(kind, fields)}
-    return [change if change.at else replace(change, at=last.get(change.pk)) for change in changes]
+    return [replace(change, at=last.get(change.pk)) for change in changes]
 
 
 def _is_of_the_list(kind: str, fields: Iterable[str]) -> bool:

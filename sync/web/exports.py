@@ -72,8 +72,9 @@ class Detail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeLine:
-    """`reason`: why somebody withdrew; `event`: as it is now."""
+    """`pk`: the participant's; `reason`: why somebody withdrew; `event`: as it is now."""
 
+    pk: int
     what: str
     kind: Kind
     bib: str
@@ -260,6 +261,7 @@ def _renamed(compared: Compared) -> list[str]:
 def _line(change: ListChange, *, zone: tzinfo, now: datetime) -> ChangeLine:
     row = change.row
     return ChangeLine(
+        pk=change.pk,
         what=change.what.value.capitalize(),
         kind=KINDS[change.what],
         bib=row["bib"],

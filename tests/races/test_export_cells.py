@@ -7,7 +7,7 @@ import io
 
 import pytest
 
-from races.export_cells import SnapshotWriter, cell, csv_table, snapshot_rows
+from races.export_cells import SnapshotWriter, cell, csv_table, snapshot_rows, snapshot_whole
 
 
 @pytest.mark.parametrize(
@@ -81,9 +81,13 @@ def test_a_snapshot_gives_back_its_rows_in_their_order():
     for pk, row in rows:
         writer.add(pk, row)
 
-    assert list(snapshot_rows(writer.packed())) == rows
+    snapshot = writer.packed()
+    assert list(snapshot_rows(snapshot)) == rows
+    assert list(snapshot_whole(snapshot).items()) == rows
     assert writer.rows == len(rows)
 
 
 def test_a_snapshot_of_nobody_has_nobody():
-    assert list(snapshot_rows(SnapshotWriter().packed())) == []
+    snapshot = SnapshotWriter().packed()
+    assert list(snapshot_rows(snapshot)) == []
+    assert snapshot_whole(snapshot) == {}
