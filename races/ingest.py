@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
-
-from django.db import connection
 
 from partners.documents import ParticipantDocument, ParticipantRow, RejectedRow, RowError
-from races.models import Event, Participant, ParticipantChange, Race
-from races.moved_registrations import moves_close
-from races.participant_columns import (
-    BLANK,
-    CONTENT,
-    content_hash_of,
-    content_of,
-    differences,
-    raw_hash_of,
-    raw_text_of,
-    without_contact,
-)
-from races.participant_stage import StagedRow, stage_write
+from races.models import ParticipantChange, Race
+from races.moved_registrations import Arrival, moves_close
+from races.participant_columns import BLANK, Columns, columns_of, differences, raw_hash_of
+from races.participant_writes import NotedChange, changes_insert, ids_take, participants_insert, participants_update
 from races.race_lock import race_lock
 from races.storable import BIGINT
+from races.stored_participants import Key, Stored, blanked_among, events_of, known_hashes, stored_participants
 from races.version_order import brings_back, is_older
 
 Decode = Callable[[bytes], ParticipantDocument]
-Key = tuple[int, int]
-"""An event's pk and a registration id."""
 
 Kind = ParticipantChange.Kind
-_COMPARED = ("event_id", "registration_id", "modified_at", "content_hash", "removed_at", "removed_reason", *CONTENT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,26 +27,57 @@ class StoredCounts:
     """What a page did to one event. `fetched` counts all its rows, also those that were known or rejected."""
 
     fetched: int
-    added: int
-    changed: int
-    restored: int
-    rejected: tuple[RowError, ...]
+    added: int = 0
+    changed: int = 0
+    restored: int = 0
+    rejected: tuple[RowError, ...] = ()
+
+
+Listed = dict[Key, tuple[ParticipantRow, bytes]]
+"""The rows of a page with the hash of their bytes."""
 
 
 @dataclass(slots=True, kw_only=True)
-class _Tally:
-    fetched: int = 0
-    kinds: list[str] = field(default_factory=list)
-    rejected: list[RowError] = field(default_factory=list)
+class _Page:
+    """What came of the rows of a page so far."""
 
-    def counts(self) -> StoredCounts:
-        return StoredCounts(
-            fetched=self.fetched,
-            added=self.kinds.count(Kind.ADDED),
-            changed=self.kinds.count(Kind.CHANGED),
-            restored=self.kinds.count(Kind.RESTORED),
-            rejected=tuple(self.rejected),
-        )
+    now: datetime
+    runs: Mapping[int, int]
+    decode: Decode
+    blanked: frozenset[int] = frozenset()
+    fetched: Counter[int] = field(default_factory=Counter)
+    kinds: Counter[tuple[int, str]] = field(default_factory=Counter)
+    rejected: dict[int, list[RowError]] = field(default_factory=dict)
+    changes: list[NotedChange] = field(default_factory=list)
+
+    def columns(self, event: int, row: ParticipantRow, raw_hash: bytes) -> Columns | None:
+        """The row's columns. One that cannot be stored is noted and left out; the rest of the page goes on."""
+        try:
+            columns = columns_of(self.decode(row.raw), raw=row.raw, raw_hash=raw_hash)
+        except RejectedRow as problem:
+            self.reject(event, row, str(problem))
+            return None
+        return columns.without_contact() if event in self.blanked else columns
+
+    def reject(self, event: int, row: ParticipantRow, reason: str) -> None:
+        self.rejected.setdefault(event, []).append(RowError(registration_id=row.registration_id, reason=reason))
+
+    def note(self, event: int, *, participant_id: int, kind: str, changes: dict[str, list[object]]) -> None:
+        self.kinds[event, kind] += 1
+        run = self.runs.get(event)
+        self.changes.append(NotedChange(participant_id=participant_id, kind=kind, changes=changes, sync_run_id=run))
+
+    def counts(self) -> dict[int, StoredCounts]:
+        return {
+            event: StoredCounts(
+                fetched=fetched,
+                added=self.kinds[event, Kind.ADDED],
+                changed=self.kinds[event, Kind.CHANGED],
+                restored=self.kinds[event, Kind.RESTORED],
+                rejected=tuple(self.rejected.get(event, ())),
+            )
+            for event, fetched in self.fetched.items()
+        }
 
 
 def store_participants(
@@ -71,136 +89,111 @@ def store_participants(
     row whose event the race does not have is rejected and shown with the first event of `runs` (without runs: with
     the race's first event), because somebody has to see it.
     """
-    events = dict(Event.objects.filter(race=race).order_by("pk").values_list("provider_event_id", "pk"))
+    events = events_of(race)
+    page = _Page(now=now, runs=runs, decode=decode)
     shown_with = next(iter([*runs, *events.values()]), 0)
-    tallies: dict[int, _Tally] = {}
-    listed: dict[Key, ParticipantRow] = {}
-    for row in rows:
+    fetched = Counter([row.event_id for row in rows])
+    for event_id, count in fetched.items():
+        page.fetched[events.get(event_id, shown_with)] += count
+    known = known_hashes(
+        events=[events[event_id] for event_id in fetched if event_id in events],
+        registrations=[row.registration_id for row in rows if row.registration_id in BIGINT],
+    )
+    hashes = [raw_hash_of(row.raw) for row in rows]
+    # The bytes name the event and the registration: who has them stored has them stored there.
+    if not known.issuperset(hashes):
+        listed = _listed(page, rows, hashes, events=events, shown_with=shown_with)
+        unknown = {key: row for key, row in listed.items() if row[1] not in known}
+        if unknown:
+            _store_unknown(page, unknown, race=race, events=list(events.values()), listed=listed)
+    return page.counts()
+
+
+def _listed(
+    page: _Page, rows: Sequence[ParticipantRow], hashes: Sequence[bytes], *, events: Mapping[int, int], shown_with: int
+) -> Listed:
+    """One row per registration: its last version. Of two equal ones the last counts."""
+    listed: Listed = {}
+    for row, raw_hash in zip(rows, hashes, strict=True):
         event = events.get(row.event_id)
-        tally = tallies.setdefault(shown_with if event is None else event, _Tally())
-        tally.fetched += 1
-        if event is None or row.registration_id <= 0 or row.registration_id not in BIGINT:
-            tally.rejected.append(RowError(registration_id=row.registration_id, reason=_unusable(row, event)))
-        elif not _superseded(row, by=listed.get((event, row.registration_id))):
-            listed[event, row.registration_id] = row
-    unknown = _unknown(listed)
-    if unknown:
-        race_lock(race.pk)
-        decoded = _decoded(unknown, decode=decode, tallies=tallies)
-        staged = _compared(_as_kept(decoded), now=now, runs=runs)
-        arrived = [row for row in staged if row.change_kind == Kind.ADDED]
-        moves_close(race=race, arrived=arrived, listed=listed.keys(), now=now, runs=runs)
-        stage_write(rows=staged, now=now)
-        for written in staged:
-            tallies[written.key[0]].kinds.append(written.change_kind)
-    return {event: tally.counts() for event, tally in tallies.items()}
+        if event is None:
+            page.reject(shown_with, row, f"its event {row.event_id} is not one of this race.")
+        elif row.registration_id <= 0 or row.registration_id not in BIGINT:
+            page.reject(event, row, "registration_id is out of range.")
+        else:
+            other = listed.get((event, row.registration_id))
+            if other is None or (other[0].last_modified or 0) <= (row.last_modified or 0):
+                listed[event, row.registration_id] = (row, raw_hash)
+    return listed
 
 
-def _unusable(row: ParticipantRow, event: int | None) -> str:
-    if event is None:
-        return f"its event {row.event_id} is not one of this race."
-    return "registration_id is out of range."
+def _store_unknown(page: _Page, unknown: Listed, *, race: Race, events: Sequence[int], listed: Listed) -> None:
+    race_lock(race.pk)
+    page.blanked = blanked_among({event for event, _registration in unknown})
+    stored = stored_participants(events=events, registrations={registration for _event, registration in unknown})
+    elsewhere = {key[1] for key, old in stored.items() if key not in listed and old["removed_at"] is None}
+    participants_update(list(_updated(page, unknown, stored)))
+    new = {key: row for key, row in unknown.items() if key not in stored}
+    if new:
+        arrived: list[Arrival] = []
+        # Taken before the COPY begins: until it ends the connection answers nothing else.
+        pks = ids_take(len(new))
+        participants_insert(_inserted(page, new, pks, elsewhere=elsewhere, arrived=arrived))
+        moves_close(race=race, arrived=arrived, listed=listed.keys(), now=page.now, runs=page.runs)
+    changes_insert(page.changes, now=page.now)
 
 
-def _superseded(row: ParticipantRow, *, by: ParticipantRow | None) -> bool:
-    """True when the page has a later version of the same registration; of two equal ones the last counts."""
-    return by is not None and (by.last_modified or 0) > (row.last_modified or 0)
-
-
-def _unknown(listed: Mapping[Key, ParticipantRow]) -> dict[Key, ParticipantRow]:
-    """The rows whose bytes are not stored. Read from the unique index alone; takes no lock.
-
-    A removed participant has an empty hash there, so that one who comes back is looked at without asking for it here.
-    """
-    if not listed:
-        return {}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT event_id, registration_id, raw_hash FROM races_participant"
-            " WHERE event_id = ANY(%s) AND registration_id = ANY(%s)",
-            [list({event for event, _id in listed}), list({registration for _event, registration in listed})],
-        )
-        known = {(event, registration): bytes(stored) for event, registration, stored in cursor}
-    return {key: row for key, row in listed.items() if known.get(key) != raw_hash_of(row.raw)}
-
-
-def _decoded(
-    unknown: Mapping[Key, ParticipantRow], *, decode: Decode, tallies: Mapping[int, _Tally]
-) -> dict[Key, dict[str, Any]]:
-    """The columns of each row. One that cannot be stored is noted and left out; the rest of the page goes on."""
-    decoded: dict[Key, dict[str, Any]] = {}
-    for (event, registration), row in unknown.items():
-        try:
-            document = decode(row.raw)
-            content = content_of(document)
-            raw = raw_text_of(row.raw)
-        except RejectedRow as problem:
-            tallies[event].rejected.append(RowError(registration_id=registration, reason=str(problem)))
+def _inserted(
+    page: _Page, new: Listed, pks: Sequence[int], *, elsewhere: Set[int], arrived: list[Arrival]
+) -> Iterator[tuple[int, int, int, Columns]]:
+    """The new participants. Those who are active under the same id `elsewhere` in the race are added to `arrived`."""
+    for pk, ((event, registration), (row, raw_hash)) in zip(pks, new.items(), strict=True):
+        columns = page.columns(event, row, raw_hash)
+        if columns is None:
             continue
-        decoded[event, registration] = {
-            "event_id": event,
-            "registration_id": registration,
-            **content,
-            "modified_at": document.modified_at,
-            "raw": raw,
-            "raw_hash": raw_hash_of(row.raw),
-            "content_hash": content_hash_of(content),
-        }
-    return decoded
+        # What an added participant had first is in the row itself, or in the old values of its later changes.
+        page.note(event, participant_id=pk, kind=Kind.ADDED, changes={})
+        if registration in elsewhere:
+            arrived.append(
+                Arrival(event_id=event, registration_id=registration, modified_at=columns.modified_at, bib=columns.bib)
+            )
+        yield pk, event, registration, columns
 
 
-def _as_kept(decoded: dict[Key, dict[str, Any]]) -> dict[Key, dict[str, Any]]:
-    """Without contact data where the event was blanked. Asked under the lock: `prune` may have been at it just now."""
-    events = {event for event, _id in decoded}
-    blanked = set(Event.objects.filter(pk__in=events, blanked_at__isnull=False).values_list("pk", flat=True))
-    return {key: without_contact(columns) if key[0] in blanked else columns for key, columns in decoded.items()}
-
-
-def _compared(decoded: Mapping[Key, dict[str, Any]], *, now: datetime, runs: Mapping[int, int]) -> list[StagedRow]:
-    """What is to be written: not what is older than what is stored."""
-    stored = _stored(list(decoded))
-    staged: list[StagedRow] = []
-    for key, columns in decoded.items():
-        verdict = _verdict(stored.get(key), columns, now=now)
+def _updated(page: _Page, unknown: Listed, stored: Mapping[Key, Stored]) -> Iterator[tuple[int, Columns]]:
+    """What is to be written over what is stored: not what is older."""
+    for (event, registration), (row, raw_hash) in unknown.items():
+        old = stored.get((event, registration))
+        columns = page.columns(event, row, raw_hash) if old is not None else None
+        if old is None or columns is None:
+            continue
+        verdict = _verdict(old, columns, now=page.now)
         if verdict is not None:
             kind, changes = verdict
-            staged.append(
-                StagedRow(key=key, columns=columns, change_kind=kind, changes=changes, sync_run_id=runs.get(key[0]))
-            )
-    return staged
+            if kind:
+                page.note(event, participant_id=old["id"], kind=kind, changes=changes)
+            yield old["id"], columns
 
 
-def _stored(keys: Sequence[Key]) -> dict[Key, dict[str, Any]]:
-    rows = Participant.objects.filter(
-        event_id__in={event for event, _id in keys}, registration_id__in=[registration for _event, registration in keys]
-    )
-    return {(row["event_id"], row["registration_id"]): row for row in rows.values(*_COMPARED)}
-
-
-def _verdict(
-    old: Mapping[str, Any] | None, new: Mapping[str, Any], *, now: datetime
-) -> tuple[str, dict[str, list[object]]] | None:
+def _verdict(old: Stored, new: Columns, *, now: datetime) -> tuple[str, dict[str, list[object]]] | None:
     """The kind of change ("" when only the bytes differ) and what differs; None when the row is not to be written."""
-    if old is None:
-        # What an added participant had first is in the row itself, or in the old values of its later changes.
-        return Kind.ADDED, {}
     changes = _changes(old, new)
     if old["removed_at"] is None:
-        if is_older(new["modified_at"], stored=old["modified_at"], now=now):
+        if is_older(new.modified_at, stored=old["modified_at"], now=now):
             return None
         if changes:
             return Kind.CHANGED, changes
         # Of a blanked event no bytes are kept, so there are no newer ones to take over.
-        return ("", {}) if new["raw_hash"] else None
+        return ("", {}) if new.raw_hash else None
     reason = old["removed_reason"]
-    if not brings_back(new["modified_at"], removed_at=old["removed_at"], reason=reason, now=now):
+    if not brings_back(new.modified_at, removed_at=old["removed_at"], reason=reason, now=now):
         return None
     return Kind.RESTORED, {"removed_reason": [reason, ""], **changes}
 
 
-def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, list[object]]:
-    if old["content_hash"] and old["content_hash"] == new["content_hash"]:
+def _changes(old: Stored, new: Columns) -> dict[str, list[object]]:
+    if old["content_hash"] and old["content_hash"] == new.content_hash:
         return {}
-    found = differences(old, new)
+    found = differences(old, new.by_name())
     # Without a hash: its contact data was blanked. When it is stored again, nothing of it happened just now.
     return found if old["content_hash"] else {name: values for name, values in found.items() if name not in BLANK}

@@ -6,18 +6,28 @@ The provider gives a new id at a move, so this should not happen; should it, nob
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from races.departures import TRANSFERRED, Departure, departures_write, facts
 from races.models import Event, Participant, Race
-from races.participant_stage import StagedRow
 from races.version_order import is_older
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A participant that is new in its event."""
+
+    event_id: int
+    registration_id: int
+    modified_at: datetime | None
+    bib: str
 
 
 def moves_close(
     *,
     race: Race,
-    arrived: Sequence[StagedRow],
+    arrived: Sequence[Arrival],
     listed: Collection[tuple[int, int]],
     now: datetime,
     runs: Mapping[int, int],
@@ -27,7 +37,7 @@ def moves_close(
     Not those that the same page lists as well (`listed`: event pk and registration id): then the provider says that
     both are active. Not those that are newer than what arrived. The successor of a closed one is its own id.
     """
-    by_id = {row.key[1]: row for row in arrived}
+    by_id = {row.registration_id: row for row in arrived}
     if not by_id:
         return
     elsewhere = Participant.objects.filter(event__race=race, registration_id__in=list(by_id), removed_at=None)
@@ -37,7 +47,7 @@ def moves_close(
         new = by_id[old.registration_id]
         if (old.event_id, old.registration_id) in listed:
             continue
-        if is_older(new.columns["modified_at"], stored=old.modified_at, now=now):
+        if is_older(new.modified_at, stored=old.modified_at, now=now):
             continue
         names = names or dict(Event.objects.filter(race=race).values_list("pk", "name"))
         departures.append(
@@ -51,7 +61,7 @@ def moves_close(
                     old,
                     reason=TRANSFERRED,
                     successor=old.registration_id,
-                    arrived=(names[new.key[0]], str(new.columns["bib"])),
+                    arrived=(names[new.event_id], new.bib),
                 ),
             )
         )

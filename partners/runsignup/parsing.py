@@ -7,9 +7,10 @@ hashes and calls `decode_participant` for what is new: decoding everything costs
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Annotated
 
 import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from partners.documents import (
     ParticipantDocument,
@@ -58,6 +59,17 @@ class _RemovedEvent(Struct):
     participants: list[Raw] | None = None
 
 
+_Bigint = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+
+
+class _UsualIds(Struct, gc=False):
+    """The ids of nearly every row: msgspec does in one go what would be a dozen steps of Python."""
+
+    registration_id: Annotated[int, Meta(gt=0, le=2**63 - 1)]
+    event_id: _Bigint
+    last_modified: _Bigint | None = None
+
+
 class _Ids(Struct):
     registration_id: Scalar = None
     event_id: Scalar = None
@@ -85,6 +97,7 @@ class _Counts(Struct):
 _WRAPPERS = msgspec.json.Decoder(list[_Wrapper])
 _BARE_WRAPPER = msgspec.json.Decoder(_Wrapper)
 _REMOVED_EVENT = msgspec.json.Decoder(_RemovedEvent)
+_USUAL_IDS = msgspec.json.Decoder(_UsualIds)
 _IDS = msgspec.json.Decoder(_Ids)
 _ELEMENTS = msgspec.json.Decoder(list[dict[str, Raw]])
 _KNOWN = {"event", "participants"}
@@ -178,6 +191,16 @@ def _bounded(found: list) -> list:
 
 def _participant_row(raw: bytes) -> ParticipantRow | RowError | None:
     """None for the template row, which is no registration (trap 31)."""
+    try:
+        usual = _USUAL_IDS.decode(raw)
+    except (ValueError, RecursionError):
+        return _unusual_row(raw)
+    return ParticipantRow(
+        registration_id=usual.registration_id, event_id=usual.event_id, last_modified=usual.last_modified, raw=raw
+    )
+
+
+def _unusual_row(raw: bytes) -> ParticipantRow | RowError | None:
     try:
         ids = _IDS.decode(raw)
     except (ValueError, RecursionError):

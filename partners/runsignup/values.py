@@ -29,11 +29,11 @@ _MONEY = re.compile(r"(?P<minus>-?)\$?(?P<minus_after>-?)(?P<amount>[0-9][0-9,]{
 def whole_number(value: object) -> int | None:
     """`value` as an integer that PostgreSQL's bigint holds; None for anything else (also for true and false)."""
     if isinstance(value, str):
-        text = value.strip()
-        value = int(text) if _WHOLE.fullmatch(text) else None
+        digits = value.strip()
+        value = int(digits) if _WHOLE.fullmatch(digits) else None
     elif isinstance(value, float):
         value = int(value) if value.is_integer() else None
-    if not isinstance(value, int) or isinstance(value, bool):
+    if type(value) is not int:
         return None
     return value if -_BIGINT <= value < _BIGINT else None
 
