@@ -135,6 +135,12 @@ class Participant(models.Model):
         indexes = [
             # "Who has bib 1207 in this event", duplicates of a bib; the active ones of an event.
             models.Index(fields=["event", "bib"], name="participant_active_bib", condition=Q(removed_at=None)),
+            # "Where did this registration come from", on the page of a participant.
+            models.Index(
+                fields=["successor_registration_id"],
+                name="participant_successor",
+                condition=Q(successor_registration_id__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

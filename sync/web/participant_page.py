@@ -9,9 +9,10 @@ from datetime import datetime, tzinfo
 from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 
-from races.change_words import REMOVED_REASONS, Move, change_text
-from races.history import full_name, states_of
+from races.change_words import REMOVED_REASONS
+from races.history import full_name
 from races.models import Participant, ParticipantChange
+from races.registrations import change_sentences, predecessor_of, successor_of
 from sync.core.tiers import zone_of
 from sync.models import EventSync, SyncRun
 from sync.services.policies import policy_now
@@ -107,10 +108,12 @@ def participant_page(*, person: Participant, page_number: str | None, now: datet
     """`person` from `people_with_event`."""
     event, race = person.event, person.event.race
     zone = zone_of(race.timezone)
-    successor, predecessor = _successor(person), _predecessor(person)
+    successor, predecessor = successor_of(person), predecessor_of(person)
     sync = EventSync.objects.filter(event=event).only("checked_at", "removals_checked_at").first()
     newest_first = ParticipantChange.objects.filter(participant=person).order_by("-at", "-pk")
     page = Paginator(newest_first, CHANGES_PER_PAGE).get_page(page_number)
+    changes = list(page.object_list)
+    sentences = change_sentences(person, changes, successor=successor, predecessor=predecessor, zone=zone)
     state, kind, reason = _state(person, successor)
     return ParticipantPage(
         race=race_header(race, now=now),
@@ -137,9 +140,7 @@ def participant_page(*, person: Participant, page_number: str | None, now: datet
         as_of=moment(sync.checked_at if sync else None, zone=zone, now=now),
         withdrawals_as_of=moment(sync.removals_checked_at if sync else None, zone=zone, now=now),
         blanked=moment(event.blanked_at, zone=zone, now=now),
-        changes=_change_rows(
-            list(page.object_list), person=person, others=(predecessor, successor), zone=zone, now=now
-        ),
+        changes=_change_rows(changes, sentences, zone=zone, now=now),
         page=page,
         banner=banner_text(last_beat(now=now, policy=policy_now()), zone=zone, now=now),
     )
@@ -157,24 +158,6 @@ def _state(person: Participant, successor: Participant | None) -> tuple[str, Kin
     return "Moved", Kind.IDLE, "passed on to another registration" if same else f"moved to {successor.event.name}"
 
 
-def _successor(person: Participant) -> Participant | None:
-    if person.successor_registration_id is None:
-        return None
-    found = _of_same_race(person).filter(registration_id=person.successor_registration_id)
-    # The active one, when the registration passed through several events.
-    return found.order_by("-removed_at").exclude(removed_at__isnull=False).first() or found.first()
-
-
-def _predecessor(person: Participant) -> Participant | None:
-    found = _of_same_race(person).filter(successor_registration_id=person.registration_id, removed_reason="transferred")
-    return found.order_by("-removed_at").first()
-
-
-def _of_same_race(person: Participant) -> QuerySet[Participant]:
-    others = Participant.objects.filter(event__race=person.event.race_id).exclude(pk=person.pk)
-    return others.select_related("event").only(*SHOWN, "event__name")
-
-
 def _other(person: Participant | None) -> OtherRegistration | None:
     if person is None:
         return None
@@ -183,52 +166,17 @@ def _other(person: Participant | None) -> OtherRegistration | None:
 
 
 def _change_rows(
-    changes: Sequence[ParticipantChange],
-    *,
-    person: Participant,
-    others: tuple[Participant | None, Participant | None],
-    zone: tzinfo,
-    now: datetime,
+    changes: Sequence[ParticipantChange], sentences: Sequence[str], *, zone: tzinfo, now: datetime
 ) -> tuple[ChangeRow, ...]:
     runs = SyncRun.objects.only("trigger").in_bulk({change.sync_run_id for change in changes if change.sync_run_id})
-    moves = _moves(person, *others)
     rows = []
-    for change in changes:
+    for change, sentence in zip(changes, sentences, strict=True):
         at = moment(change.at, zone=zone, now=now)
         assert at is not None  # noqa: S101 - a change always has a time
-        text = change_text(change, zone=zone, move=moves.get(change.kind) if _asks_for_move(change) else None)
-        rows.append(ChangeRow(at=at, text=text, run=_run_link(change, runs)))
+        rows.append(ChangeRow(at=at, text=sentence, run=_run_link(change, runs)))
     return tuple(rows)
 
 
 def _run_link(change: ParticipantChange, runs: Mapping[int, SyncRun]) -> RunLink | None:
     run = runs.get(change.sync_run_id or 0)
     return RunLink(pk=run.pk, text=TRIGGERS.get(run.trigger, run.trigger)) if run else None
-
-
-def _asks_for_move(change: ParticipantChange) -> bool:
-    """A transfer whose note names the event says it better: as it was then."""
-    return change.kind == "added" or (change.kind == "transferred" and "event" not in change.changes)
-
-
-def _moves(person: Participant, predecessor: Participant | None, successor: Participant | None) -> dict[str, Move]:
-    moves = {}
-    if predecessor is not None:
-        moves["added"] = Move(
-            from_event=predecessor.event.name,
-            to_event=person.event.name,
-            old_bib=predecessor.bib,
-            new_bib=_first_bib(person),
-        )
-    if successor is not None:
-        # Which bib it got at first is told on its own page.
-        moves["transferred"] = Move(
-            from_event=person.event.name, to_event=successor.event.name, old_bib=None, new_bib=None
-        )
-    return moves
-
-
-def _first_bib(person: Participant) -> str:
-    """With which bib the registration began: the present one, unless it changed since."""
-    of_bibs = ParticipantChange.objects.filter(participant=person, changes__has_key="bib").order_by("at", "pk")
-    return states_of(person, list(of_bibs))[0].bib

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from datetime import UTC, datetime, time
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
@@ -15,6 +13,7 @@ from sync.core.explanation import Line, explanation, run_texts
 from sync.core.explanation_past import around_texts, past_explanation
 from sync.core.tiers import zone_of
 from sync.core.time_words import Clock
+from sync.management.race_moment import race_moment
 from sync.management.terminal import console_on
 from sync.services.explain import event_facts, past_facts
 from sync.services.policies import policy_now
@@ -48,7 +47,7 @@ class Command(BaseCommand):
             raise CommandError(str(problem), returncode=2) from None
         zone = zone_of(event.race.timezone)
         clock = Clock(zone=zone, now=now, with_utc=True)
-        at = _moment(options["at"], zone=zone, now=now) if options["at"] is not None else None
+        at = race_moment(options["at"], zone=zone, now=now) if options["at"] is not None else None
         console = console_on(self.stdout)
         console.print(
             f"{event.name} ({event.provider_event_id}) of {event.race.name} ({event.race.provider_race_id}), "
@@ -63,26 +62,6 @@ class Command(BaseCommand):
             past = past_facts(event=event, at=at, now=now, policy=policy)
             _print(console, past_explanation(facts, past, clock=clock, policy=policy))
             _print_runs(console, "Runs around it", around_texts(past, clock=clock))
-
-
-def _moment(text: str, *, zone: ZoneInfo, now: datetime) -> datetime:
-    """Aware UTC. A time that the clocks pass twice is the first of the two."""
-    try:
-        if len(text) == len("HH:MM") and ":" in text:
-            at = datetime.combine(now.astimezone(zone).date(), time.fromisoformat(text), zone)
-        else:
-            at = datetime.fromisoformat(text)
-    except ValueError:
-        raise CommandError(
-            f"--at {text!r} is not a time. Write 02:50, 2026-06-06T02:50 or 2026-06-06T06:50Z.", returncode=2
-        ) from None
-    at = (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
-    if at > now:
-        raise CommandError(
-            f"--at {text} lies ahead. Write the day too (2026-06-06T02:50), or ask manage.py forecast what comes.",
-            returncode=2,
-        )
-    return at
 
 
 def _print(console: Console, lines: tuple[Line, ...]) -> None:
