@@ -12,19 +12,19 @@ from races.models import Event
 from sync.core.tiers import zone_of
 from sync.models import SyncRun
 from sync.services.event_schedule import EVENT_GONE
+from sync.services.findings import events_findings
 from sync.services.policies import policy_now
 from sync.web.asked import Asked, asked_note
+from sync.web.doubts import Line, doubt_lines
 from sync.web.event_status import EventStatus, event_statuses, with_state
-from sync.services.findings import events_findings
 from sync.web.event_why import EventWhy, event_why
 from sync.web.race_sentence import Sentence, race_sentence
-from sync.web.doubts import Line, doubt_lines
 from sync.web.race_status import RaceHeader, race_header
+from sync.web.receipt_page import ReceiptLine, receipt_line
 from sync.web.runs import RunRow, run_row
 from sync.web.scheduler import banner_text, last_beat
 from sync.web.start_list import StartList, start_list
 
-from sync.web.receipt_page import ReceiptLine, receipt_line
 RUNS_PER_PAGE = 25
 
 
@@ -47,6 +47,8 @@ class EventPage:
     start_list: StartList
     runs: tuple[RunRow, ...]
     runs_page: Page[SyncRun]
+    receipt: ReceiptLine | None
+    doubts: tuple[Line, ...]
 
 
 def event_head(*, event: Event, now: datetime) -> EventHead:
@@ -54,8 +56,6 @@ def event_head(*, event: Event, now: datetime) -> EventHead:
     policy = policy_now()
     beat = last_beat(now=now, policy=policy)
     zone = zone_of(event.race.timezone)
-    receipt: ReceiptLine | None
-    doubts: tuple[Line, ...]
     (status,) = event_statuses([event], beat=beat, now=now, policy=policy)
     race = race_header(event.race, now=now)
     return EventHead(
@@ -88,6 +88,8 @@ def event_page(
         start_list=start_list(event=event, search=search, page_number=people_number, now=now),
         runs=tuple(run_row(run, zone=zone, now=now) for run in runs_page.object_list),
         runs_page=runs_page,
+        receipt=receipt_line(event=event, now=now),
+        doubts=doubt_lines(events_findings(events=[event], now=now, policy=policy_now())[event.pk]),
     )
 
 
@@ -98,8 +100,6 @@ def _page_with(run: str, runs: QuerySet[SyncRun]) -> int:
         return 1
     newer = Q(started_at__gt=wanted.started_at) | Q(started_at=wanted.started_at, pk__gt=wanted.pk)
     return runs.filter(newer).count() // RUNS_PER_PAGE + 1
-        receipt=receipt_line(event=event, now=now),
-        doubts=doubt_lines(events_findings(events=[event], now=now, policy=policy_now())[event.pk]),
 
 
 def events_with_race(events: QuerySet[Event]) -> QuerySet[Event]:
