@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from partners.gate import database_now
 from partners.view_only_admin import PartnerFilter, ViewOnlyAdmin
 from races.models import Race
-from sync import policy_admin, queue_admin  # noqa: F401 - register the policy and the queue's own records
+from sync import held_removal_admin, policy_admin, queue_admin  # noqa: F401 - register what has a file of its own
 from sync.models import Backfill, Cycle, EventSync, SyncRun
 from sync.services.event_schedule import reschedule
 

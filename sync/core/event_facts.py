@@ -9,6 +9,7 @@ from enum import StrEnum
 from sync.core.pace import Demand, Pace
 from sync.core.planning import Decision
 from sync.core.policy import Tier
+from sync.core.reconcile_words import Comparison
 from sync.core.tiers import StartWindow
 
 
@@ -35,6 +36,7 @@ class ScheduleFacts:
     changed_at: datetime | None
     failures: int
     hold_reason: str
+    comparison: Comparison | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from sync.core.event_facts import EventFacts, KeyFacts, Obstacle, RunFacts, Sche
 from sync.core.pace import Demand, is_final
 from sync.core.planning import Verdict
 from sync.core.policy import Policy, Tier
+from sync.core.reconcile_words import comparison_text
 from sync.core.status import failed_words, is_silent
 from sync.core.tiers import StartWindow, finished_after, tier_at, tier_begins, tier_until
 from sync.core.time_words import Clock, counted, span_words
@@ -62,6 +63,9 @@ def explanation(facts: EventFacts, *, clock: Clock, policy: Policy) -> tuple[Lin
         Line(label="Tier", text=tier_text(facts, clock=clock, policy=policy)),
         Line(label="Due", text=due_text(facts.schedule, clock=clock)),
         Line(label="List", text=list_text(facts.schedule, clock=clock)),
+        Line(
+            label="Compared", text=comparison_text(facts.schedule.comparison if facts.schedule else None, clock=clock)
+        ),
         Line(label="Failures", text=failures_text(facts)),
         Line(label="Planner", text=planner_text(facts, clock=clock)),
         Line(label="Key", text=key_text(facts.key, clock=clock)),

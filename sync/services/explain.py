@@ -16,6 +16,7 @@ from sync.core.planning import Candidate, Decision
 from sync.core.policy import DEFAULT_POLICY, Policy, Tier
 from sync.core.tiers import tier_at, zone_of
 from sync.models import Cycle, EventSync, Heartbeat, SyncRun, Trigger
+from sync.services.comparisons import comparison_of
 from sync.services.cycles import HEARTBEAT, blocked_reason, key_states
 from sync.services.due_events import decision_about
 from sync.services.event_schedule import closed_reason, window_of
@@ -62,6 +63,7 @@ def _schedule(row: EventSync | None) -> ScheduleFacts | None:
         changed_at=row.changed_at,
         failures=row.failures,
         hold_reason=row.hold_reason,
+        comparison=comparison_of(row),
     )
 
 

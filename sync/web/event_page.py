@@ -9,8 +9,11 @@ from django.core.paginator import Page, Paginator
 from django.db.models import Q, QuerySet
 
 from races.models import Event
+from sync.core.reconcile_words import comparison_text
 from sync.core.tiers import zone_of
+from sync.core.time_words import Clock
 from sync.models import SyncRun
+from sync.services.comparisons import comparison_of, is_held
 from sync.services.event_schedule import EVENT_GONE
 from sync.services.findings import events_findings
 from sync.services.policies import policy_now
@@ -18,6 +21,7 @@ from sync.web.asked import Asked, asked_note
 from sync.web.doubts import Line, doubt_lines
 from sync.web.event_status import EventStatus, event_statuses, with_state
 from sync.web.event_why import EventWhy, event_why
+from sync.web.held import open_held
 from sync.web.race_sentence import Sentence, race_sentence
 from sync.web.race_status import RaceHeader, race_header
 from sync.web.receipt_page import ReceiptLine, receipt_line
@@ -30,7 +34,8 @@ RUNS_PER_PAGE = 25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventHead:
-    """The live part of the page. `why_no_sync`: why "Sync now" is off, "" when it is not."""
+    """The live part of the page. `why_no_sync`: why "Sync now" is off, "" when it is not. `comparison`: what the last
+    full comparison found; `held_pk`: the removals about which staff have to decide, None when there are none."""
 
     race: RaceHeader
     event: EventStatus
@@ -38,6 +43,8 @@ class EventHead:
     asked: Asked | None
     why_no_sync: str
     banner: str
+    comparison: str
+    held_pk: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +64,7 @@ def event_head(*, event: Event, now: datetime) -> EventHead:
     beat = last_beat(now=now, policy=policy)
     zone = zone_of(event.race.timezone)
     (status,) = event_statuses([event], beat=beat, now=now, policy=policy)
+    row = getattr(event, "sync", None)
     race = race_header(event.race, now=now)
     return EventHead(
         race=race,
@@ -65,6 +73,8 @@ def event_head(*, event: Event, now: datetime) -> EventHead:
         asked=asked_note([status], zone=zone, now=now),
         why_no_sync=race.why_no_sync or (EVENT_GONE if event.gone_at else ""),
         banner=banner_text(beat, zone=zone, now=now),
+        comparison=comparison_text(comparison_of(row), clock=Clock(zone=zone, now=now)),
+        held_pk=open_held(event.pk) if is_held(row) else None,
     )
 
 

@@ -11,6 +11,7 @@ from django.db.models import Count, Sum
 from partners.models import ApiUsage, CallBudget, Credential
 from partners.used_elsewhere import elsewhere_text
 from sync.models import Cycle, EventSync, Outcome, SyncRun
+from sync.web.held import HeldRow, held_rows
 from sync.web.runs import RunRow, run_row, short_error
 from sync.web.scheduler import banner_text, last_beat
 from sync.web.times import Moment, moment
@@ -107,6 +108,7 @@ class Operations:
     keys: tuple[KeyRow, ...]
     keys_left: int
     failing: tuple[FailingRun, ...]
+    held: tuple[HeldRow, ...]
 
 
 def operations(*, now: datetime) -> Operations:
@@ -120,6 +122,7 @@ def operations(*, now: datetime) -> Operations:
         keys=keys[:KEYS],
         keys_left=max(0, len(keys) - KEYS),
         failing=_failing(now=now),
+        held=held_rows(now=now),
     )
 
 

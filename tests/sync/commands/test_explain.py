@@ -52,11 +52,11 @@ def test_one_screen_answers_why(event):
     assert lines[0] == "5K (701234) of Harbor Lights (974559), Ridgeline (ridgeline)"
     assert lines[1] == "Why        Its next sync is due at 06:00:20 EDT (10:00:20 UTC), in 20 s."
     assert lines[2] == "To change  nothing: it is due at 06:00:20 EDT (10:00:20 UTC)."
-    assert [line[:11].strip() for line in lines[3:12]] == [
-        "Start", "Tier", "Due", "List", "Failures", "Planner", "Key", "Pace", "Scheduler",
+    assert [line[:11].strip() for line in lines[3:13]] == [
+        "Start", "Tier", "Due", "List", "Compared", "Failures", "Planner", "Key", "Pace", "Scheduler",
     ]  # fmt: skip
-    assert lines[12] == "Last runs"
-    assert lines[13] == "  05:59:20 EDT (09:59:20 UTC): no change, 1 call, 60 s after the one before"
+    assert lines[13] == "Last runs"
+    assert lines[14] == "  05:59:20 EDT (09:59:20 UTC): no change, 1 call, 60 s after the one before"
     assert len(lines) <= 24
 
 

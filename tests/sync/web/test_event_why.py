@@ -92,7 +92,7 @@ def command_lines(event) -> dict[str, str]:
     out = io.StringIO()
     call_command("explain", str(event.provider_event_id), stdout=out)
     said = re.sub(r" \(\d\d:\d\d(:\d\d)? UTC\)", "", out.getvalue()).splitlines()
-    return {line[:11].strip(): line[11:] for line in said[1:12]}
+    return {line[:11].strip(): line[11:] for line in said[1:13]}
 
 
 @pytest.mark.parametrize(
