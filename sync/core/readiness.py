@@ -114,9 +114,9 @@ def readiness(facts: RaceFacts, *, clock: Clock, policy: Policy) -> Readiness:
 
 
 def is_prominent(starts: Iterable[StartFacts], *, now: datetime, policy: Policy) -> bool:
-    """Whether the first of them is in its last hours."""
+    """Whether one of them is within its last 24 hours (MEDIUM's lead) before the start."""
     windows = [start.window for start in starts if start.window is not None]
-    return any(now >= tier_begins(window, Tier.MEDIUM, policy=policy) for window in windows)
+    return any(tier_begins(window, Tier.MEDIUM, policy=policy) <= now <= window.latest for window in windows)
 
 
 def _key(key: KeyFacts, *, clock: Clock) -> Check:

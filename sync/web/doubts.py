@@ -30,8 +30,8 @@ class ReadinessView:
     word: str
     kind: Kind
     icon: str
-    lines: tuple[Line, ...]
     open_lines: tuple[Line, ...]
+    ok_lines: tuple[Line, ...]
 
 
 def doubt_lines(findings: Iterable[Finding]) -> tuple[Line, ...]:
@@ -46,8 +46,8 @@ def readiness_view(found: Readiness) -> ReadinessView:
         word=RACE_WORDS[found.state],
         kind=KIND_OF_STATE[found.state],
         icon=_icon(found.state),
-        lines=_checks(found.checks),
         open_lines=_checks(found.open_ones),
+        ok_lines=_checks(check for check in found.checks if check.state is State.OK),
     )
 
 

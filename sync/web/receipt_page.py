@@ -7,6 +7,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from races.models import Event
+from sync.core.gap_causes import NEW_HERE
 from sync.core.receipt import DayFigures, Gap, Receipt, gap_text, missed_text, receipt_text
 from sync.core.tiers import zone_of
 from sync.core.time_words import Clock, span_words
@@ -99,7 +100,7 @@ def receipt_page(*, event: Event, now: datetime) -> ReceiptPage:
         done=receipt.done,
         failed=receipt.failed,
         missed=missed_text(receipt),
-        gap=gap_text(receipt.gap, receipt.gap_cause, clock=clock),
+        gap=_gap(receipt.gap, receipt.gap_cause, clock=clock),
         gap_period=_period(receipt.gap),
         last_change=moment(receipt.last_change, zone=zone, now=now),
         list_as_of=moment(row.checked_at if row else None, zone=zone, now=now),
@@ -109,19 +110,27 @@ def receipt_page(*, event: Event, now: datetime) -> ReceiptPage:
 
 
 def _line(receipt: Receipt, clock: Clock) -> ReceiptLine:
-    kept = receipt.done >= KEPT * receipt.planned
+    # An event that was found in its last hours is judged from then on.
+    found_late = receipt.gap is not None and receipt.gap_cause == NEW_HERE
+    missed_before = int(receipt.gap.owed) if receipt.gap is not None and found_late else 0
+    kept = receipt.done >= KEPT * (receipt.planned - missed_before)
     kind = Kind.GOOD if kept else Kind.WARN
+    as_planned = "Synced as planned since it was found" if found_late else "Synced as planned"
     return ReceiptLine(
-        word="Synced as planned" if kept else "Synced less than planned",
+        word=as_planned if kept else "Synced less than planned",
         kind=kind,
         icon=ICONS[kind],
         text=receipt_text(receipt, clock=clock),
     )
 
 
+def _gap(gap: Gap | None, cause: str, *, clock: Clock) -> str:
+    return gap_text(gap, cause, clock=clock).removeprefix("longest gap ")
+
+
 def _period(gap: Gap | None) -> str:
     """What was planned where the longest gap was."""
-    return f"every {span_words(gap.period)} was planned" if gap else ""
+    return f"a sync every {span_words(gap.period)} was planned" if gap else ""
 
 
 def _day(day: DayFigures, *, clock: Clock, zone: ZoneInfo) -> DayRow:
@@ -130,6 +139,6 @@ def _day(day: DayFigures, *, clock: Clock, zone: ZoneInfo) -> DayRow:
         planned=day.planned,
         done=day.done,
         failed=day.failed,
-        gap=gap_text(day.gap, day.gap_cause, clock=clock).removeprefix("longest gap "),
+        gap=_gap(day.gap, day.gap_cause, clock=clock),
         last_change=moment(day.last_change, zone=zone, now=clock.now),
     )

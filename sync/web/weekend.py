@@ -21,6 +21,8 @@ from sync.web.scheduler import banner_text, last_beat
 from sync.web.times import Moment, moment
 
 RACES_PER_PAGE = 200
+# As the words are counted: "2 with a problem, 3 ready".
+WORDS = {"Problem": "with a problem", "Look": "to look at", "Ready": "ready", "Over": "over"}
 FRIDAY = 4
 WEEKEND = timedelta(days=3)
 WEEK = timedelta(days=7)
@@ -49,7 +51,7 @@ class WeekendRow:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weekend:
     """`friday` to `sunday`, race-local; `previous`, `following`: other Fridays, as ISO dates. `refused`: a date that
-    could not be read. `counts`: how many races of this page are ready, to look at, a problem."""
+    could not be read. `counts`: (word, how many races of this page)."""
 
     title: str
     rows: tuple[WeekendRow, ...]
@@ -83,7 +85,7 @@ def weekend(*, asked: str, page_number: str | None, now: datetime) -> Weekend:
         title=f"{friday:%a %b} {friday.day} – {_sunday(friday):%a %b} {_sunday(friday).day}",
         rows=rows,
         page=page,
-        counts=tuple((word, words.count(word)) for word in dict.fromkeys(sorted(words))),
+        counts=tuple((said, words.count(word)) for word, said in WORDS.items() if word in words),
         previous=_iso(friday, -WEEK),
         following=_iso(friday, WEEK),
         asked=asked if not refused else "",

@@ -153,7 +153,9 @@ def test_a_duplicate_bib_is_a_problem_and_the_word_of_the_race_is_the_worst():
     assert found.open_ones[1].text == "300 of 400 people have a bib (75 %): 10K 100 without."
 
 
-def test_it_is_prominent_from_24_hours_before_the_first_start_on():
+def test_it_is_prominent_from_24_hours_before_the_first_start_to_the_last():
     starts = [start_of(), start_of(START + 9 * HOUR), start_of(None)]
     assert is_prominent(starts, now=START - 24 * HOUR, policy=DEFAULT_POLICY)
     assert not is_prominent(starts, now=START - 24 * HOUR - timedelta(seconds=1), policy=DEFAULT_POLICY)
+    assert is_prominent(starts, now=START + 9 * HOUR, policy=DEFAULT_POLICY)
+    assert not is_prominent(starts, now=START + 10 * HOUR, policy=DEFAULT_POLICY)

@@ -27,11 +27,12 @@ def event(scheduled, now):
     return event
 
 
-def test_a_race_that_is_ready_says_so_in_six_lines(event, race, director, log_in):
+def test_a_race_that_is_ready_says_so_in_one_line_with_six_below(event, race, director, log_in):
     page = race_page(log_in(director), race)
 
     assert "Ready for race day?" in page
     assert "Ready</p>" in page
+    assert "6 checks ok: key, call budget, start, full comparison, bibs, duplicate bibs" in page
     for name in ("Key", "Call budget", "Start", "Full comparison", "Bibs", "Duplicate bibs"):
         assert f"<strong>{name}</strong>" in page
     assert "Doubts" not in page

@@ -76,6 +76,8 @@ def test_an_event_in_its_last_hours_says_so_far(scheduled, run_of, director, log
     assert "The last hours so far" in page
     assert "so far planned 360, done 1" in page
     assert "540 in all" in page
+    # Its first run was the first ever: it is judged from then on.
+    assert "Synced as planned since it was found" in page
 
 
 def test_before_the_last_hours_the_page_says_that_there_is_nothing(event, director, log_in, now):

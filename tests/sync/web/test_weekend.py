@@ -65,7 +65,7 @@ def test_each_has_its_word_and_what_is_open(race_at, now, staff, log_in):
 
     page = log_in(staff).get(URL).content.decode()
 
-    assert "1 over, 2 problem, 1 ready" in page
+    assert "2 with a problem, 1 ready, 1 over" in page
     assert "1 bib is worn by more than one person: 1." in page
     assert "5K: the whole list was never compared with RunSignUp." in page
     assert page.count(">nothing</span>") == 2
