@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from sync.core.policy import Policy, Tier
 
@@ -30,8 +31,13 @@ def _is_for_longest_waiting(key_id: int, *, now: datetime, cycle: timedelta) -> 
     """One cycle of each `ONE_OF`. Which one of them changes: calls that come free at even intervals would otherwise
     never meet it."""
     group, place = divmod(int(now.timestamp() // cycle.total_seconds()), ONE_OF)
+    return _place_of_turn(key_id, group, ONE_OF) == place
+
+
+@lru_cache(maxsize=4096)
+def _place_of_turn(key_id: int, group: int, one_of: int) -> int:
     digest = hashlib.blake2b(f"{key_id}:{group}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest) % ONE_OF == place
+    return int.from_bytes(digest) % one_of
 
 
 def place_in_line(key_id: int, tier: Tier, *, due_at: datetime, now: datetime, policy: Policy) -> tuple[int, datetime]:
