@@ -1,15 +1,17 @@
-"""The part of the race page that looks ahead: is the race ready, and which of its events raise doubts.
+"""The parts of the race page that look ahead: is the race ready, and which of its events raise doubts.
 
-Not in the live part: it looks at every participant, and what it finds changes by the hour, not by the second.
+Not in the live part: they look at every participant, and what they find changes by the hour, not by the second.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from races.models import Race
-from sync.core.readiness import State
+from races.models import Event, Race
+from sync.core.findings import Finding
+from sync.core.policy import Policy
 from sync.services.findings import events_findings
 from sync.services.policies import policy_now
 from sync.services.readiness import race_readiness
@@ -39,30 +41,36 @@ class RaceChecks:
     race_pk: int
     readiness: ReadinessView | None
     is_prominent: bool
-    doubts: tuple[EventDoubts, ...]
-    doubts_left: int
+    doubts: tuple[EventDoubts, ...] = ()
+    doubts_left: int = 0
 
 
 def race_checks(*, race: Race, now: datetime) -> RaceChecks:
+    """What the whole page shows."""
     policy = policy_now()
     events = list(with_state(current_events([race.pk], now=now)))
     found = events_findings(events=events, now=now, policy=policy)
+    doubts = tuple(_doubts(event, found[event.pk]) for event in events if found[event.pk])
+    ready = _readiness(race, events, now=now, policy=policy)
+    return replace(ready, doubts=doubts[:EVENTS_NAMED], doubts_left=max(0, len(doubts) - EVENTS_NAMED))
+
+
+def readiness_checks(*, race: Race, now: datetime) -> RaceChecks:
+    """What the page asks for again every minute: the doubts are left out."""
+    events = list(with_state(current_events([race.pk], now=now)))
+    return _readiness(race, events, now=now, policy=policy_now())
+
+
+def _readiness(race: Race, events: Sequence[Event], *, now: datetime, policy: Policy) -> RaceChecks:
     ready = race_readiness(race=race, events=events, now=now, policy=policy)
-    doubts = tuple(
-        EventDoubts(
-            pk=event.pk,
-            name=event.name,
-            count=len(mine),
-            kind=KIND_OF_STATE[max((STATE_OF_SEVERITY[each.severity] for each in mine), key=list(State).index)],
-            first=mine[0].text,
-        )
-        for event in events
-        if (mine := found[event.pk])
-    )
     return RaceChecks(
         race_pk=race.pk,
         readiness=readiness_view(ready.readiness) if ready else None,
         is_prominent=ready is not None and ready.is_prominent,
-        doubts=doubts[:EVENTS_NAMED],
-        doubts_left=max(0, len(doubts) - EVENTS_NAMED),
     )
+
+
+def _doubts(event: Event, found: Sequence[Finding]) -> EventDoubts:
+    """The findings come with the problems first."""
+    kind = KIND_OF_STATE[STATE_OF_SEVERITY[found[0].severity]]
+    return EventDoubts(pk=event.pk, name=event.name, count=len(found), kind=kind, first=found[0].text)

@@ -71,7 +71,7 @@ def race_page(request: HttpRequest, race_pk: int) -> HttpResponse:
 @require_GET
 @polled
 def race_checks(request: HttpRequest, race_pk: int) -> HttpResponse:
-    checks = checks_selector.race_checks(race=_race(request, race_pk), now=database_now())
+    checks = checks_selector.readiness_checks(race=_race(request, race_pk), now=database_now())
     return fragment(request, "races/_race_checks.html", {"checks": checks})
 
 
