@@ -1,6 +1,7 @@
-"""`python -m bench [backfill|planning|simulation|promise]`: each measurement beside the naive way.
+"""`python -m bench [ingest|ingest-large|backfill|planning|simulation|promise]`: each measured beside the naive way.
 
-Without a word, all but `promise`: that one lasts a quarter of an hour, ten minutes of which are judged.
+Without a word, all but `ingest-large` (ten million rows) and `promise`: that one lasts a quarter of an hour, ten
+minutes of which are judged.
 """
 
 from __future__ import annotations
@@ -21,14 +22,20 @@ def main() -> None:
 
     django.setup()
     from bench.backfill import backfill_bench
+    from bench.ingest import ingest_bench, ingest_large_bench
     from bench.planning import planning_bench
     from bench.promise import promise_bench
     from bench.simulation import simulation_bench
 
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}")
-    benches = {"backfill": backfill_bench, "planning": planning_bench, "simulation": simulation_bench}
+    benches = {
+        "ingest": ingest_bench,
+        "backfill": backfill_bench,
+        "planning": planning_bench,
+        "simulation": simulation_bench,
+    }
     wanted = sys.argv[1:] or list(benches)
-    known = {**benches, "promise": promise_bench}
+    known = {**benches, "ingest-large": ingest_large_bench, "promise": promise_bench}
     if unknown := set(wanted) - set(known):
         sys.exit(f"There is no benchmark {', '.join(sorted(unknown))}. There are: {', '.join(known)}.")
     try:
