@@ -68,11 +68,13 @@ class Readiness:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyFacts:
-    """The race's key. `closed`: why nothing of the race is synced, "" when it is; `is_verified`: it was tested and
-    works; `used_elsewhere`: a sentence when another program seems to use it."""
+    """The race's key. `off`: what is switched off on purpose, so that nothing of the race is synced; `refused`: why the
+    key may not be used; both "" when it is fine. `is_verified`: it was tested and works; `used_elsewhere`: a sentence
+    when another program seems to use it."""
 
     name: str
-    closed: str
+    off: str
+    refused: str
     is_verified: bool
     paused_until: datetime | None
     used_elsewhere: str
@@ -121,9 +123,12 @@ def is_prominent(starts: Iterable[StartFacts], *, now: datetime, policy: Policy)
 
 def _key(key: KeyFacts, *, clock: Clock) -> Check:
     name = "Key"
-    if key.closed:
-        todo = "Nothing is synced until somebody changes that; staff find the switch or the key in the admin."
-        return Check(name=name, state=State.PROBLEM, text=_stop(key.closed), what_to_do=todo)
+    if key.off:
+        todo = "If it is to be synced, staff switch it on in the admin."
+        return Check(name=name, state=State.LOOK, text=_stop(key.off), what_to_do=todo)
+    if key.refused:
+        todo = "Nothing is synced until staff store a key that works."
+        return Check(name=name, state=State.PROBLEM, text=_stop(key.refused), what_to_do=todo)
     if key.used_elsewhere:
         todo = "Stop the other program over race day, or give it a key of its own."
         return Check(name=name, state=State.LOOK, text=key.used_elsewhere, what_to_do=todo)
@@ -131,9 +136,9 @@ def _key(key: KeyFacts, *, clock: Clock) -> Check:
         text = f"RunSignUp asked {key.name} to slow down, it is paused until {clock.text(key.paused_until)}."
         return Check(name=name, state=State.LOOK, text=text, what_to_do="Look again when the pause is over.")
     if not key.is_verified:
-        text = f"{key.name} was never tested."
+        text = f"{_capital(key.name)} was never tested."
         return Check(name=name, state=State.LOOK, text=text, what_to_do="Test the key in the admin.")
-    return Check(name=name, state=State.OK, text=f"{key.name} works.")
+    return Check(name=name, state=State.OK, text=f"{_capital(key.name)} works.")
 
 
 def _budget(worst: Interval | None, *, clock: Clock, policy: Policy) -> Check:
@@ -236,3 +241,7 @@ def _names(events: Sequence[EventFacts]) -> str:
 
 def _stop(text: str) -> str:
     return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -20,7 +20,7 @@ from sync.core.tiers import finished_after, zone_of
 from sync.core.time_words import Clock
 from sync.models import EventSync
 from sync.services.cycles import blocked_reason
-from sync.services.event_schedule import RACE_GONE, RACE_OFF, window_of
+from sync.services.event_schedule import window_of
 from sync.services.findings import duplicate_bibs, start_facts
 from sync.services.forecast import KeyOutlook, outlooks_of
 
@@ -43,10 +43,10 @@ class RaceReadiness:
 def race_readiness(*, race: Race, events: Sequence[Event], now: datetime, policy: Policy) -> RaceReadiness | None:
     """`events`: those of its present edition, each with the race, its key and partner, and its schedule.
 
-    None when none of them starts within the week.
+    None when none of them starts within the week, and when it is switched off on purpose: it is not meant to be ready.
     """
     coming = coming_events(events, now=now, policy=policy)
-    if not coming:
+    if not coming or _off(race, coming[0].race.credential):
         return None
     return races_readiness({race: coming}, now=now, policy=policy)[0]
 
@@ -54,7 +54,11 @@ def race_readiness(*, race: Race, events: Sequence[Event], now: datetime, policy
 def coming_events(events: Iterable[Event], *, now: datetime, policy: Policy) -> list[Event]:
     """Those that are not over, of a race whose first start lies within the week; none otherwise."""
     ahead = [
-        event for event in events if event.gone_at is None and not is_over(window_of(event), now=now, policy=policy)
+        event
+        for event in events
+        if event.gone_at is None
+        and event.race.gone_at is None
+        and not is_over(window_of(event), now=now, policy=policy)
     ]
     windows = [window for event in ahead if (window := window_of(event)) is not None]
     return ahead if any(window.earliest - now <= SHOWN_BEFORE for window in windows) else []
@@ -99,15 +103,24 @@ def _days(events: Iterable[Event], *, now: datetime, policy: Policy) -> int:
 
 
 def _key(race: Race, credential: Credential, budgets: Mapping[int, BudgetState]) -> KeyFacts:
-    closed = RACE_GONE if race.gone_at else "" if race.sync_enabled else RACE_OFF
     budget = budgets[credential.pk]
     return KeyFacts(
-        name=f"The key {credential}",
-        closed=closed or blocked_reason(credential),
+        name=f"the key {credential}",
+        off=_off(race, credential),
+        refused=blocked_reason(credential),
         is_verified=credential.status == Credential.Status.OK,
         paused_until=budget.paused_until,
         used_elsewhere=budget.used_elsewhere,
     )
+
+
+def _off(race: Race, credential: Credential) -> str:
+    """What of it is switched off, the widest switch first; "" when nothing is."""
+    if not credential.partner.is_active:
+        return f"{credential.partner} is switched off."
+    if credential.status == Credential.Status.PAUSED:
+        return f"The key {credential} is paused by staff."
+    return "" if race.sync_enabled else "The race is switched off."
 
 
 def _worst(outlook: KeyOutlook, events: Iterable[Event], *, now: datetime, policy: Policy) -> Interval | None:

@@ -43,7 +43,7 @@ def start_of(at: datetime | None = START, *, is_placeholder: bool = False) -> St
     )
 
 
-KEY = KeyFacts(name="The key Ridgeline", closed="", is_verified=True, paused_until=None, used_elsewhere="")
+KEY = KeyFacts(name="the key Ridgeline", off="", refused="", is_verified=True, paused_until=None, used_elsewhere="")
 EVENT = EventFacts(
     name="5K",
     start=start_of(),
@@ -81,9 +81,10 @@ def test_a_race_that_is_ready():
 @pytest.mark.parametrize(
     ("change", "state", "text"),
     [
-        ({"closed": "RunSignUp refuses the key Ridgeline: wrong secret"}, State.PROBLEM, "refuses the key"),
+        ({"refused": "RunSignUp refuses the key Ridgeline: wrong secret"}, State.PROBLEM, "refuses the key"),
+        ({"off": "The race is switched off."}, State.LOOK, "The race is switched off."),
         ({"is_verified": False}, State.LOOK, "The key Ridgeline was never tested."),
-        ({"paused_until": NOW + HOUR}, State.LOOK, "asked The key Ridgeline to slow down"),
+        ({"paused_until": NOW + HOUR}, State.LOOK, "asked the key Ridgeline to slow down"),
         ({"used_elsewhere": "Another program seems to use it."}, State.LOOK, "Another program"),
         ({"paused_until": NOW - HOUR}, State.OK, "works"),
     ],

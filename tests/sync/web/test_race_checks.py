@@ -51,6 +51,13 @@ def test_what_is_not_ready_says_what_to_do(event, race, director, log_in):
     assert "<strong>5K</strong>: 1 doubt</a>" in page
 
 
+def test_a_race_that_is_switched_off_is_not_meant_to_be_ready(event, race, director, log_in):
+    race.sync_enabled = False
+    race.save()
+
+    assert "Ready for race day?" not in race_page(log_in(director), race)
+
+
 def test_it_stands_above_the_events_in_the_last_hours_and_below_before(event, race, director, log_in, now):
     client = log_in(director)
     page = race_page(client, race)
