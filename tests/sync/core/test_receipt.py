@@ -105,9 +105,12 @@ def test_the_days_follow_each_other_without_gaps_and_none_comes_twice(near, away
 def test_pieces_add_up_wherever_they_are_cut(cuts):
     moments = sorted({START + timedelta(seconds=cut) for cut in (*cuts, -30 * 3600, 5 * 3600)})
     window = window_at(START)
-    assert sum(
-        planned_syncs(window, begins=begins, ends=ends, policy=DEFAULT_POLICY) for begins, ends in pairwise(moments)
-    ) == 540
+    assert (
+        sum(
+            planned_syncs(window, begins=begins, ends=ends, policy=DEFAULT_POLICY) for begins, ends in pairwise(moments)
+        )
+        == 540
+    )
 
 
 def test_a_saturday_at_eight_in_new_york():
