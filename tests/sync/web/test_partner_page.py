@@ -72,7 +72,7 @@ def test_a_crowded_key_shows_what_will_be_late_in_words_numbers_and_a_drawing(cr
     assert "Busiest hour: Saturday 14:00 EDT, 1,440 calls wanted." in shown
     assert "Saturday 14:00–19:00 EDT: 1,440 calls/h wanted (20 races), 1,000 allowed; race-day races" in shown
     assert re.search(r'Sat Jun 6</th><td class="number">1,440</td>.{,200}Too much: </span>151 %', shown)
-    assert "20 races every 84 s" in shown
+    assert "20 races every 83 s" in shown
     assert "Events that are not known yet come on top" in shown
     assert '<path class="over"' in shown
     assert '<path class="limit"' in shown
