@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
-from sync.web import export_views, participant_views, receipt_views, views, weekend_views
+from sync.web import day_views, export_views, participant_views, receipt_views, views, weekend_views
 
 urlpatterns = [
     path("", views.race_list, name="race_list"),
@@ -15,6 +15,7 @@ urlpatterns = [
     path("races/<int:race_pk>/sync-now/", views.sync_now, name="sync_now"),
     path("races/<int:race_pk>/events/<int:event_pk>/", views.event_page, name="event_page"),
     path("races/<int:race_pk>/events/<int:event_pk>/live/", views.event_live, name="event_live"),
+    path("races/<int:race_pk>/events/<int:event_pk>/day/", day_views.event_day_live, name="event_day_live"),
     path("races/<int:race_pk>/events/<int:event_pk>/why/", views.event_why, name="event_why"),
     path("races/<int:race_pk>/events/<int:event_pk>/receipt/", receipt_views.event_receipt, name="event_receipt"),
     path("races/<int:race_pk>/events/<int:event_pk>/sync-now/", views.sync_now, name="event_sync_now"),

@@ -19,6 +19,7 @@ from sync.services.findings import events_findings
 from sync.services.policies import policy_now
 from sync.web.asked import Asked, asked_note
 from sync.web.doubts import Line, doubt_lines
+from sync.web.event_day import EventDayView, event_day
 from sync.web.event_status import EventStatus, event_statuses, with_state
 from sync.web.event_why import EventWhy, event_why
 from sync.web.held import open_held
@@ -50,6 +51,7 @@ class EventHead:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventPage:
     head: EventHead
+    day: EventDayView
     why: EventWhy
     start_list: StartList
     runs: tuple[RunRow, ...]
@@ -94,6 +96,7 @@ def event_page(
     runs_page = paginator.get_page(_page_with(run, runs) if run else runs_number)
     return EventPage(
         head=event_head(event=event, now=now),
+        day=event_day(event=event, now=now),
         why=event_why(event=event, now=now),
         start_list=start_list(event=event, search=search, page_number=people_number, now=now),
         runs=tuple(run_row(run, zone=zone, now=now) for run in runs_page.object_list),
