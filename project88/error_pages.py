@@ -9,8 +9,9 @@ from django.views.defaults import page_not_found
 
 def own_page(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     """`response`, or our page in place of the one with which Django answers 404 under DEBUG: that one lists every
-    address and its styles break our Content-Security-Policy. Its page for a failure (500) stays: it is for us."""
+    address and its styles break our Content-Security-Policy. Its page for a failure (500) stays: it is for us. A view
+    that made a 404 page of its own says so with `is_own_page`."""
     is_page = response.get("Content-Type", "").startswith("text/html")
-    if settings.DEBUG and response.status_code == 404 and is_page:
+    if settings.DEBUG and response.status_code == 404 and is_page and not getattr(response, "is_own_page", False):
         return page_not_found(request, Http404())
     return response

@@ -6,6 +6,8 @@ import json
 import logging
 from datetime import UTC, datetime
 
+from project88.share_tokens import without_share_tokens
+
 _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -26,7 +28,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             event["exception"] = self.formatException(record.exc_info)
-        return json.dumps(event, default=str)
+        return without_share_tokens(json.dumps(event, default=str))
 
 
 class LineFormatter(logging.Formatter):
@@ -39,4 +41,4 @@ class LineFormatter(logging.Formatter):
         )
         line = f"{at} {record.levelname} {record.getMessage()}" + (f" {facts}" if facts else "")
         line = line.replace("\r", "\\r").replace("\n", "\\n")
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        return without_share_tokens(f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line)

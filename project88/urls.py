@@ -4,7 +4,15 @@ from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
-from sync.web import day_views, export_views, participant_views, receipt_views, views, weekend_views
+from sync.web import (
+    day_views,
+    export_views,
+    participant_views,
+    receipt_views,
+    share_views,
+    views,
+    weekend_views,
+)
 
 urlpatterns = [
     path("", views.race_list, name="race_list"),
@@ -32,6 +40,10 @@ urlpatterns = [
         participant_views.participant_page,
         name="participant_page",
     ),
+    path("races/<int:race_pk>/share/", share_views.share_links, name="share_links"),
+    path("races/<int:race_pk>/share/<int:link_pk>/revoke/", share_views.share_link_revoke, name="share_link_revoke"),
+    path("share/<str:token>/", share_views.share_page, name="share_page"),
+    path("share/<str:token>/live/", share_views.share_live, name="share_live"),
     path("operations/", views.operations, name="operations"),
     path("operations/live/", views.operations_live, name="operations_live"),
     path("operations/weekend/", weekend_views.weekend, name="weekend"),

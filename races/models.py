@@ -237,6 +237,23 @@ class StartListExport(models.Model):
         ]
 
 
+class ShareLink(models.Model):
+    """A link to a race's status without a login, for the race's own team. Only the hash of its token is kept."""
+
+    race = models.ForeignKey(Race, on_delete=models.CASCADE, related_name="share_links")
+    token_hash = models.CharField(max_length=64, unique=True, editable=False, help_text="SHA-256, hexadecimal.")
+    label = models.CharField(max_length=80, blank=True, help_text="Whom it is for.")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True)
+    revoked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    last_used_at = models.DateTimeField(null=True, help_text="To the hour.")
+
+    def __str__(self) -> str:
+        return f"{self.label or 'Link'} · {self.race}"
+
+
 class RaceAccess(models.Model):
     """A race director's right to see one race."""
 

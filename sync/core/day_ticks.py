@@ -15,9 +15,9 @@ from enum import StrEnum
 from itertools import pairwise
 
 from sync.core.policy import Policy, Tier
+from sync.core.receipt import begins_at, owed_syncs
 from sync.core.slots import slot_at_or_after
 from sync.core.tiers import StartWindow, finished_after, tier_begins
-
 
 # A sync may begin a cycle after its slot, and the one before it did not: that alone makes no gap longer.
 SLACK = 0.2
@@ -96,10 +96,6 @@ class Day:
         return self.count(State.DONE) + self.count(State.MISSED)
 
 
-def day_begins(window: StartWindow, *, policy: Policy) -> datetime:
-    return tier_begins(window, Tier.MEDIUM, policy=policy)
-
-
 def day_of(
     window: StartWindow,
     *,
@@ -112,7 +108,7 @@ def day_of(
 ) -> Day:
     """`race_id`: the provider's, which phases the slots; `good`, `bad`: when syncs began, oldest first; `known_since`:
     of the time before it nothing is recorded."""
-    begins, ends = day_begins(window, policy=policy), finished_after(window, policy=policy)
+    begins, ends = begins_at(window, policy=policy), finished_after(window, policy=policy)
     since, until = max(begins, known_since), min(now, ends)
     gaps = _gaps(window, good, bad, since=since, until=until, is_over=now > ends, policy=policy)
     slots = _slots(window, race_id=race_id, policy=policy)
@@ -159,7 +155,7 @@ def _slots(window: StartWindow, *, race_id: int, policy: Policy) -> list[tuple[d
 def _tiers(window: StartWindow, *, policy: Policy) -> tuple[tuple[Tier, datetime, datetime], ...]:
     high = tier_begins(window, Tier.HIGH, policy=policy)
     return (
-        (Tier.MEDIUM, day_begins(window, policy=policy), high),
+        (Tier.MEDIUM, begins_at(window, policy=policy), high),
         (Tier.HIGH, high, finished_after(window, policy=policy)),
     )
 
@@ -179,18 +175,10 @@ def _gaps(
         Gap(
             begins=first,
             ends=last,
-            periods=_periods(window, first, last, policy=policy),
+            periods=owed_syncs(window, begins=first, ends=last, policy=policy),
             is_open=last == until and not is_over,
             tries=bisect_right(bad, last) - bisect_right(bad, first),
         )
         for first, last in pairwise([since, *inside, until])
         if last > first
     ]
-
-
-def _periods(window: StartWindow, begins: datetime, ends: datetime, *, policy: Policy) -> float:
-    overlaps = (
-        (min(until, ends) - max(since, begins), policy.rule(tier).period)
-        for tier, since, until in _tiers(window, policy=policy)
-    )
-    return sum(overlap / period for overlap, period in overlaps if overlap > timedelta(0))

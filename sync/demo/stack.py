@@ -64,6 +64,7 @@ def web_start(group: ProcessGroup, *, port: int) -> None:
     argv = [
         *[sys.executable, "-m", "gunicorn", "project88.wsgi"],
         *["--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4", "--access-logfile", "-"],
+        *["--logger-class", "project88.access_log.AccessLogger"],
         # The heartbeat of its workers is a file; memory does not wait for a busy disk.
         *(["--worker-tmp-dir", "/dev/shm"] if Path("/dev/shm").is_dir() else []),  # noqa: S108
     ]

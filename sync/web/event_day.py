@@ -10,9 +10,10 @@ from django.db.models import Count, Q, Sum
 from django.db.models.functions import TruncMinute
 
 from races.models import Event, ParticipantChange
-from sync.core.day_ticks import Day, Gap, Length, State, day_begins, day_of
+from sync.core.day_ticks import Day, Gap, Length, State, day_of
 from sync.core.explanation import GOOD
 from sync.core.policy import Policy
+from sync.core.receipt import begins_at, is_settled
 from sync.core.tiers import StartWindow, finished_after, zone_of
 from sync.core.time_words import Clock, counted, span_words, zone_name
 from sync.models import EventDay, SyncRun
@@ -25,8 +26,6 @@ from sync.web.words import Kind
 # The longest ones are named in the picture; the others are drawn.
 NAMED_HOLES = 40
 KIND_OF_LENGTH: dict[Length, Kind] = {Length.SHORT: Kind.IDLE, Length.LATE: Kind.WARN, Length.OVERDUE: Kind.BAD}
-# As long after the end the last run, or that of a worker that died, is known.
-SETTLED_AFTER = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +101,7 @@ def event_day(*, event: Event, now: datetime, policy: Policy | None = None) -> E
     policy, zone, window = policy or policy_now(), zone_of(event.race.timezone), window_of(event)
     if window is None:
         return _empty(event, "There is no start, so there is no last day to show.")
-    begins = day_begins(window, policy=policy)
+    begins = begins_at(window, policy=policy)
     if now < begins:
         at = Clock(zone=zone, now=now).text(begins)
         return _empty(event, f"The last day begins at {at}. Each sync from then on is a tick here.")
@@ -138,7 +137,7 @@ def _empty(event: Event, note: str) -> EventDayView:
 
 
 def _facts(event: Event, window: StartWindow, *, now: datetime, policy: Policy) -> Facts:
-    begins, ends = day_begins(window, policy=policy), finished_after(window, policy=policy)
+    begins, ends = begins_at(window, policy=policy), finished_after(window, policy=policy)
     # One range of the index of an event's runs: some hundred rows.
     rows = (
         SyncRun.objects.filter(event=event, started_at__range=(begins, min(now, ends)))
@@ -148,9 +147,7 @@ def _facts(event: Event, window: StartWindow, *, now: datetime, policy: Policy) 
     )
     runs = list(rows)
     good = tuple(run[0] for run in runs if run[1] in GOOD)
-    is_kept = now < ends + SETTLED_AFTER or _written(event, since=begins, until=ends, zone=event.race.timezone) <= len(
-        good
-    )
+    is_kept = not is_settled(ends, at=now) or _written(event, since=begins, until=ends) <= len(good)
     changes = (
         tuple(ChangeCount(at=at, added=new, changed=other, removed=gone) for at, _, new, other, gone in runs)
         if is_kept
@@ -174,9 +171,9 @@ def _known_since(event: Event, first: datetime | None, *, begins: datetime, now:
     return first or now
 
 
-def _written(event: Event, *, since: datetime, until: datetime, zone: str) -> int:
+def _written(event: Event, *, since: datetime, until: datetime) -> int:
     """The good syncs that the day's record counts, which outlives the runs."""
-    local = zone_of(zone)
+    local = zone_of(event.race.timezone)
     days = (since.astimezone(local).date(), until.astimezone(local).date())
     found = EventDay.objects.filter(event=event, day__range=days).aggregate(done=Sum("done"))
     return found["done"] or 0

@@ -90,19 +90,19 @@ def event_page(
     run: str | None = None,
 ) -> EventPage:
     """`run`: the pk of the run whose page of the history is wanted, rather than page `runs_number`."""
-    zone = zone_of(event.race.timezone)
+    zone, policy = zone_of(event.race.timezone), policy_now()
     runs = SyncRun.objects.filter(event=event).order_by("-started_at", "-pk")
     paginator = Paginator(runs, RUNS_PER_PAGE)
     runs_page = paginator.get_page(_page_with(run, runs) if run else runs_number)
     return EventPage(
         head=event_head(event=event, now=now),
-        day=event_day(event=event, now=now),
+        day=event_day(event=event, now=now, policy=policy),
         why=event_why(event=event, now=now),
         start_list=start_list(event=event, search=search, page_number=people_number, now=now),
         runs=tuple(run_row(run, zone=zone, now=now) for run in runs_page.object_list),
         runs_page=runs_page,
         receipt=receipt_line(event=event, now=now),
-        doubts=doubt_lines(events_findings(events=[event], now=now, policy=policy_now())[event.pk]),
+        doubts=doubt_lines(events_findings(events=[event], now=now, policy=policy)[event.pk]),
     )
 
 
