@@ -5,6 +5,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
 from sync.web import (
+    changes_views,
     day_views,
     export_views,
     participant_views,
@@ -24,6 +25,7 @@ urlpatterns = [
     path("races/<int:race_pk>/events/<int:event_pk>/", views.event_page, name="event_page"),
     path("races/<int:race_pk>/events/<int:event_pk>/live/", views.event_live, name="event_live"),
     path("races/<int:race_pk>/events/<int:event_pk>/day/", day_views.event_day_live, name="event_day_live"),
+    path("races/<int:race_pk>/events/<int:event_pk>/changes/", changes_views.event_changes, name="event_changes"),
     path("races/<int:race_pk>/events/<int:event_pk>/why/", views.event_why, name="event_why"),
     path("races/<int:race_pk>/events/<int:event_pk>/receipt/", receipt_views.event_receipt, name="event_receipt"),
     path("races/<int:race_pk>/events/<int:event_pk>/sync-now/", views.sync_now, name="event_sync_now"),

@@ -20,6 +20,7 @@ from sync.services.policies import policy_now
 from sync.web.asked import Asked, asked_note
 from sync.web.doubts import Line, doubt_lines
 from sync.web.event_day import EventDayView, event_day
+from sync.web.event_runs import ANY_RUN, RunFilter
 from sync.web.event_status import EventStatus, event_statuses, with_state
 from sync.web.event_why import EventWhy, event_why
 from sync.web.held import open_held
@@ -56,6 +57,7 @@ class EventPage:
     start_list: StartList
     runs: tuple[RunRow, ...]
     runs_page: Page[SyncRun]
+    run_filter: RunFilter
     receipt: ReceiptLine | None
     doubts: tuple[Line, ...]
 
@@ -88,10 +90,12 @@ def event_page(
     runs_number: str | None,
     now: datetime,
     run: str | None = None,
+    run_filter: RunFilter = ANY_RUN,
 ) -> EventPage:
-    """`run`: the pk of the run whose page of the history is wanted, rather than page `runs_number`."""
+    """`run`: the pk of the run whose page of the whole history is wanted, rather than page `runs_number`."""
     zone, policy = zone_of(event.race.timezone), policy_now()
-    runs = SyncRun.objects.filter(event=event).order_by("-started_at", "-pk")
+    filtered = ANY_RUN if run else run_filter
+    runs = filtered.of(SyncRun.objects.filter(event=event)).order_by("-started_at", "-pk")
     paginator = Paginator(runs, RUNS_PER_PAGE)
     runs_page = paginator.get_page(_page_with(run, runs) if run else runs_number)
     return EventPage(
@@ -101,6 +105,7 @@ def event_page(
         start_list=start_list(event=event, search=search, page_number=people_number, now=now),
         runs=tuple(run_row(run, zone=zone, now=now) for run in runs_page.object_list),
         runs_page=runs_page,
+        run_filter=filtered,
         receipt=receipt_line(event=event, now=now),
         doubts=doubt_lines(events_findings(events=[event], now=now, policy=policy)[event.pk]),
     )

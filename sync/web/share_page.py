@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from races.models import Race, ShareLink
+from races.models import Event, Race, ShareLink
+from sync.core.policy import Policy
 from sync.core.status import Status, Word
 from sync.core.tiers import zone_of
 from sync.services.policies import policy_now
@@ -59,13 +60,14 @@ class SharePage:
 
 
 def share_page(*, race: Race, link: ShareLink, now: datetime) -> SharePage:
-    zone = zone_of(race.timezone)
-    ready_word, ready = _readiness(race, now=now)
+    zone, policy = zone_of(race.timezone), policy_now()
+    events = _events(race, now=now)
+    ready_word, ready = _readiness(race, events, policy=policy, now=now)
     return SharePage(
         name=race.name,
         place=", ".join(part for part in (race.city, race.state) if part),
         zone_note=f"Times are {now.astimezone(zone):%Z} ({zone.key}).",
-        status=share_status(race=race, now=now),
+        status=_status(race, events, policy=policy, now=now),
         ready_word=ready_word,
         ready=ready,
         valid_until=moment(link.expires_at, zone=zone, now=now, seconds=False),
@@ -73,9 +75,15 @@ def share_page(*, race: Race, link: ShareLink, now: datetime) -> SharePage:
 
 
 def share_status(*, race: Race, now: datetime) -> ShareStatus:
-    policy, zone = policy_now(), zone_of(race.timezone)
-    beat = last_beat(now=now, policy=policy)
-    events = list(with_state(current_events([race.pk], now=now)))
+    return _status(race, _events(race, now=now), policy=policy_now(), now=now)
+
+
+def _events(race: Race, *, now: datetime) -> list[Event]:
+    return list(with_state(current_events([race.pk], now=now)))
+
+
+def _status(race: Race, events: Sequence[Event], *, policy: Policy, now: datetime) -> ShareStatus:
+    zone, beat = zone_of(race.timezone), last_beat(now=now, policy=policy)
     statuses = _without_others_words(event_statuses(events, beat=beat, now=now, policy=policy))
     return ShareStatus(
         sentence=race_sentence(statuses, beat=beat, zone=zone, now=now),
@@ -108,9 +116,10 @@ def _reason(event: EventStatus) -> str:
     return event.status.reason
 
 
-def _readiness(race: Race, *, now: datetime) -> tuple[ReadyWord | None, tuple[ReadyWord, ...]]:
-    events = list(with_state(current_events([race.pk], now=now)))
-    found = race_readiness(race=race, events=events, now=now, policy=policy_now())
+def _readiness(
+    race: Race, events: Sequence[Event], *, policy: Policy, now: datetime
+) -> tuple[ReadyWord | None, tuple[ReadyWord, ...]]:
+    found = race_readiness(race=race, events=events, now=now, policy=policy)
     if found is None:
         return None, ()
     view = readiness_view(found.readiness)

@@ -25,6 +25,7 @@ from sync.web import race_checks as checks_selector
 from sync.web import race_list as list_selector
 from sync.web import race_status
 from sync.web.asked import is_asked
+from sync.web.event_runs import run_filter
 from sync.web.exports import export_section
 from sync.web.live import fragment, polled
 
@@ -96,6 +97,7 @@ def event_page(request: HttpRequest, race_pk: int, event_pk: int) -> HttpRespons
         people_number=request.GET.get("page"),
         runs_number=request.GET.get("runs"),
         run=request.GET.get("run"),
+        run_filter=run_filter(outcome=request.GET.get("outcome", ""), trigger=request.GET.get("trigger", "")),
         now=now,
     )
     context = {
