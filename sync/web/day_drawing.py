@@ -146,7 +146,7 @@ def _band(
     place = period * at_once
     span = next((span for span in SPANS if span / place <= ROW_PLACES), SPANS[-1])
     pitch = max(1, int(ROW_WIDTH * place / span))
-    rows = [(begins, list(group)) for begins, group in groupby(ticks, lambda t: row_begins(t.at, span=span, zone=zone))]
+    rows = _rows(ticks, span=span, zone=zone)
     labels = _labels([begins for begins, _group in rows], zone=zone)
     left = ZONED_LABEL_WIDTH if len({zone_name(begins.astimezone(zone)) for begins, _ in rows}) > 1 else LABEL_WIDTH
     frame = _Frame(left=left, pitch=pitch, place=place)
@@ -157,7 +157,8 @@ def _band(
             y += START_ROOM
             start_mark = Mark(x=frame.x_at(start, begins), y=y)
         if first <= now < last:
-            now_mark = Mark(x=frame.x_at(now, begins), y=y)
+            # To the place, not finer: the picture changes with a planned sync, not with each second.
+            now_mark = Mark(x=frame.x(now, begins), y=y)
         inside = [change for change in changes if first <= change.at < last or (change.at < first == ticks[0].at)]
         drawn.append(frame.row(begins, group, inside, y=y, label=label))
         y += ROW
@@ -174,6 +175,20 @@ def _band(
         start=start_mark,
         now=now_mark,
     )
+
+
+def _rows(ticks: Sequence[Tick], *, span: timedelta, zone: tzinfo) -> list[tuple[datetime, list[Tick]]]:
+    """By the beginning of their row. Within five minutes no row begins and no clock changes."""
+    known: dict[datetime, datetime] = {}
+
+    def begins(tick: Tick) -> datetime:
+        at = tick.at
+        part = at.replace(minute=at.minute // 5 * 5, second=0, microsecond=0)
+        if part not in known:
+            known[part] = row_begins(part, span=span, zone=zone)
+        return known[part]
+
+    return [(at, list(group)) for at, group in groupby(ticks, begins)]
 
 
 def _labels(rows: Sequence[datetime], *, zone: tzinfo) -> list[str]:

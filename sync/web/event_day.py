@@ -15,7 +15,7 @@ from sync.core.explanation import GOOD
 from sync.core.policy import Policy
 from sync.core.receipt import begins_at, is_settled
 from sync.core.tiers import StartWindow, finished_after, zone_of
-from sync.core.time_words import Clock, counted, span_words, zone_name
+from sync.core.time_words import Clock, counted, span_words, whole_minutes, zone_name
 from sync.models import EventDay, SyncRun
 from sync.services.event_schedule import window_of
 from sync.services.policies import policy_now
@@ -252,7 +252,7 @@ def _sentence(day: Day, *, is_over: bool, clock: Clock) -> str:
         return made
     since = clock.text(gap.begins, seconds=True)
     if gap.is_open and gap.length is not Length.SHORT:
-        return f"{made} Since {since} there is none: {span_words(gap.lasted)} so far."
+        return f"{made} Since {since} there is none: {_lasted(gap)} so far."
     closed = gap if not gap.is_open else None
     return f"{made} The longest time between two was {span_words(closed.lasted)}, from {since}." if closed else made
 
@@ -318,12 +318,19 @@ def _span_text(span: timedelta) -> str:
 
 
 def gap_text(gap: Gap, *, zone: tzinfo) -> str:
-    """ "06:12:03 to 06:15:20 EDT: 3 min 17 s without a sync, 2 tries failed"."""
+    """ "Sat 06:12:03 to 06:15:20 EDT: 3 min 17 s without a sync, 2 tries brought nothing"."""
     first, last = gap.begins.astimezone(zone), gap.ends.astimezone(zone)
     between = f"{first:%a %H:%M:%S} to {last:%H:%M:%S} {zone_name(last)}"
+    if gap.is_open:
+        between = f"Since {first:%a %H:%M:%S} {zone_name(first)}"
     going_on = " so far" if gap.is_open else ""
     tries = f", {counted(gap.tries, 'try').replace('trys', 'tries')} brought nothing" if gap.tries else ""
-    return f"{between}: {span_words(gap.lasted)} without a sync{going_on}{tries}"
+    return f"{between}: {_lasted(gap)} without a sync{going_on}{tries}"
+
+
+def _lasted(gap: Gap) -> str:
+    """Of one that goes on in whole minutes: seconds that pass alone must not change the page."""
+    return whole_minutes(gap.lasted) if gap.is_open else span_words(gap.lasted)
 
 
 def _hour(row: Row, changes: Sequence[ChangeCount], *, zone: tzinfo) -> HourRow:
@@ -337,7 +344,7 @@ def _hour(row: Row, changes: Sequence[ChangeCount], *, zone: tzinfo) -> HourRow:
         iso=row.begins.isoformat(timespec="minutes"),
         passed=done + states.count(State.MISSED),
         done=done,
-        gap=span_words(worst.lasted) if worst else "",
+        gap=_lasted(worst) if worst else "",
         kind=KIND_OF_LENGTH[worst.length] if worst else Kind.GOOD,
         added=sum(change.added for change in inside),
         changed=sum(change.changed for change in inside),
