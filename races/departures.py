@@ -79,6 +79,7 @@ def departures_write(departures: Sequence[Departure], *, now: datetime, runs: Ma
         [
             ParticipantChange(
                 participant_id=departure.participant_id,
+                event_id=departure.event_id,
                 kind=_kind(departure.reason),
                 changes=departure.changes,
                 at=now,

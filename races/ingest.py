@@ -65,7 +65,9 @@ class _Page:
     def note(self, event: int, *, participant_id: int, kind: str, changes: dict[str, list[object]]) -> None:
         self.kinds[event, kind] += 1
         run = self.runs.get(event)
-        self.changes.append(NotedChange(participant_id=participant_id, kind=kind, changes=changes, sync_run_id=run))
+        self.changes.append(
+            NotedChange(participant_id=participant_id, event_id=event, kind=kind, changes=changes, sync_run_id=run)
+        )
 
     def counts(self) -> dict[int, StoredCounts]:
         return {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -158,6 +160,16 @@ class ParticipantChange(models.Model):
         TRANSFERRED = "transferred"
 
     participant = models.ForeignKey(Participant, on_delete=models.CASCADE, related_name="changes")
+    # The participant's, which never changes: so that an event's changes are one range of an index. No database
+    # constraint: that of the participant holds it, and a check per row would cost the first load dearly.
+    event = models.ForeignKey(
+        Event,
+        on_delete=models.CASCADE,
+        db_constraint=False,
+        db_index=False,
+        editable=False,
+        related_name="participant_changes",
+    )
     kind = models.CharField(max_length=12, choices=Kind)
     changes = models.JSONField(default=dict, help_text="{field: [old, new]}")
     at = models.DateTimeField(help_text="When the mirror took the change over.")
@@ -171,7 +183,14 @@ class ParticipantChange(models.Model):
         indexes = [
             # "Who had bib 1207 in this event": of its people only those whose bib ever changed are looked at.
             models.Index(fields=["participant"], name="change_of_bib", condition=Q(changes__has_key="bib")),
+            # The history of an event, newest first, and the changes of its last day.
+            models.Index(fields=["event", "-at", "-id"], name="change_latest_of_event"),
         ]
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.event_id is None:
+            self.event_id = self.participant.event_id
+        super().save(*args, **kwargs)
 
 
 class HeldRemoval(models.Model):

@@ -21,7 +21,14 @@ _UPDATED = {**CONTENT, **BESIDE}
 _JSONB = "bytea"
 _JSONB_VERSION = b"\x01"
 _INSERTED = {"id": "int8", "event_id": "int8", "registration_id": "int8", **_UPDATED, "removed_reason": "text"}
-_NOTED = {"participant_id": "int8", "kind": "text", "changes": "jsonb", "at": "timestamptz", "sync_run_id": "int8"}
+_NOTED = {
+    "participant_id": "int8",
+    "event_id": "int8",
+    "kind": "text",
+    "changes": "jsonb",
+    "at": "timestamptz",
+    "sync_run_id": "int8",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +36,7 @@ class NotedChange:
     """A change row: `changes` is {column: [old, new]}."""
 
     participant_id: int
+    event_id: int
     kind: str
     changes: dict[str, list[object]]
     sync_run_id: int | None
@@ -119,4 +127,4 @@ def changes_insert(changes: Sequence[NotedChange], *, now: datetime) -> None:
         copy.set_types([_JSONB if kind == "jsonb" else kind for kind in _NOTED.values()])
         for change in changes:
             noted = _JSONB_VERSION + msgspec.json.encode(change.changes)
-            copy.write_row((change.participant_id, change.kind, noted, now, change.sync_run_id))
+            copy.write_row((change.participant_id, change.event_id, change.kind, noted, now, change.sync_run_id))

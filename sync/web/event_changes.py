@@ -51,23 +51,17 @@ class EventChanges:
     event_pk: int
     event_name: str
     lines: tuple[ChangeLine, ...]
-    page: Page[int]
+    page: Page[ParticipantChange]
     banner: str
 
 
 def event_changes(*, event: Event, page_number: str | None, now: datetime) -> EventChanges:
-    """`event` with what its race's header needs. Seven queries, whatever their number: the page's changes are found
-    from the event's people by the index of a participant's changes."""
+    """`event` with what its race's header needs. A page of them is read from the index of an event's changes."""
     policy, zone = policy_now(), zone_of(event.race.timezone)
-    newest_first = ParticipantChange.objects.filter(participant__event=event).order_by("-at", "-pk")
-    # The keys alone are sorted: an event has some thousand changes, a page shows fifty.
-    page = Paginator(newest_first.values_list("pk", flat=True), CHANGES_PER_PAGE).get_page(page_number)
-    changes = list(
-        ParticipantChange.objects.filter(pk__in=list(page.object_list))
-        .select_related("participant")
-        .defer("participant__raw", "participant__answers")
-        .order_by("-at", "-pk")
-    )
+    newest_first = ParticipantChange.objects.filter(event=event).order_by("-at", "-pk")
+    with_people = newest_first.select_related("participant").defer("participant__raw", "participant__answers")
+    page = Paginator(with_people, CHANGES_PER_PAGE).get_page(page_number)
+    changes = list(page.object_list)
     moves = _moves(changes, event=event)
     asked = dict(SyncRun.objects.filter(pk__in={change.sync_run_id for change in changes}).values_list("pk", "trigger"))
     return EventChanges(

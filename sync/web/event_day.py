@@ -180,11 +180,10 @@ def _written(event: Event, *, since: datetime, until: datetime) -> int:
 
 
 def _changes(event: Event, *, since: datetime, until: datetime) -> tuple[ChangeCount, ...]:
-    """From the history of changes, by the minute: only once the runs are gone. It looks at the event's people, each by
-    the index of a participant's changes."""
+    """From the history of changes, by the minute: only once the runs are gone, which say the same."""
     kinds = ParticipantChange.Kind
     rows = (
-        ParticipantChange.objects.filter(participant__event=event, at__range=(since, until))
+        ParticipantChange.objects.filter(event=event, at__range=(since, until))
         .order_by()
         .annotate(minute=TruncMinute("at"))
         .values("minute")

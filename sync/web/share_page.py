@@ -125,5 +125,6 @@ def _readiness(
     view = readiness_view(found.readiness)
     whole = ReadyWord(name="", word=view.word, kind=view.kind, icon=view.icon)
     return whole, tuple(
-        ReadyWord(name=line.name, word=line.word, kind=line.kind, icon=line.icon) for line in view.lines
+        ReadyWord(name=line.name, word=line.word, kind=line.kind, icon=line.icon)
+        for line in (*view.open_lines, *view.ok_lines)
     )

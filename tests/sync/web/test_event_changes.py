@@ -10,7 +10,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from races.departures import Departure, departures_write
 from races.models import ParticipantChange
+from races.participant_writes import NotedChange, changes_insert
 from tests.factories import EventFactory, ParticipantFactory, RaceFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("heartbeat")]
@@ -98,6 +100,45 @@ def test_only_this_events_changes_are_listed_and_the_rest_is_on_further_pages(lo
     assert "Bib 0 → 1." in first
     assert "Bib 59 → 60." in second
     assert "Page 1 of 2" in first
+
+
+def test_a_page_of_the_history_is_read_from_the_index_of_an_events_changes(scheduled, noted):
+    event = scheduled()
+    noted(ParticipantFactory(event=event), "added")
+    newest = ParticipantChange.objects.filter(event=event).order_by("-at", "-pk")[:50]
+
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("SET LOCAL enable_sort = off")
+    plan = newest.explain()
+
+    assert "change_latest_of_event" in plan
+    assert "Sort" not in plan
+
+
+def test_every_writer_of_changes_says_of_which_event_they_are(race, scheduled, noted, now):
+    event = scheduled()
+    person = ParticipantFactory(event=event)
+    departures_write(
+        [
+            Departure(
+                participant_id=person.pk,
+                event_id=event.pk,
+                removed_at=now,
+                reason="removed",
+                successor=None,
+                changes={"removed_reason": ["", "removed"]},
+            )
+        ],
+        now=now,
+        runs={},
+    )
+    changes_insert(
+        [NotedChange(participant_id=person.pk, event_id=event.pk, kind="added", changes={}, sync_run_id=None)], now=now
+    )
+    noted(person, bib=["", "7"])
+
+    assert [change.event for change in ParticipantChange.objects.all()] == [event] * 3
 
 
 def test_an_event_without_a_change_says_what_will_be_there(log_in, director, scheduled):
