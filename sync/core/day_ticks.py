@@ -79,6 +79,7 @@ class Day:
     """`longest`: the gap that is most periods long, of the time of which something is known; None without any."""
 
     begins: datetime
+    high_begins: datetime
     ends: datetime
     ticks: tuple[Tick, ...]
     longest: Gap | None
@@ -126,6 +127,7 @@ def day_of(
         ticks.append(Tick(at=at, ends=after, tier=tier, state=state, gap=gap))
     return Day(
         begins=begins,
+        high_begins=tier_begins(window, Tier.HIGH, policy=policy),
         ends=ends,
         ticks=tuple(ticks),
         longest=max(gaps, key=lambda gap: gap.periods, default=None),

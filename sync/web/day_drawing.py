@@ -54,11 +54,12 @@ class Hole:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """`done`, `ahead`, `unknown` and `dots` are SVG paths, "" when there is nothing of the kind; `begins`, `ends`: the
-    part of the row that belongs to the band."""
+    """`done`, `ahead`, `unknown` and `dots` are SVG paths, "" when there is nothing of the kind; `at`: where the row
+    begins on the clock; `begins`, `ends`: the part of it that belongs to the band."""
 
     y: int
     label: str
+    at: datetime
     begins: datetime
     ends: datetime
     ground_x: int
@@ -87,9 +88,11 @@ class AxisMark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Band:
-    """`at_once`: how many planned syncs a place stands for; `start`, `now`: None where they are not in this band."""
+    """`begins`: the first moment of the tier; `at_once`: how many planned syncs a place stands for; `start`, `now`: None
+    where they are not in this band."""
 
     tier: Tier
+    begins: datetime
     period: timedelta
     span: timedelta
     at_once: int
@@ -119,8 +122,13 @@ def bands(
     changes = list(changes)
     found = []
     for tier, group in groupby(day.ticks, key=lambda tick: tick.tier):
-        ticks = list(group)
-        found.append(_band(tier, ticks, changes, start=start, now=now, zone=zone, period=policy.rule(tier).period))
+        band = _Band(
+            tier=tier,
+            begins=day.high_begins if tier is Tier.HIGH else day.begins,
+            period=policy.rule(tier).period,
+            ticks=tuple(group),
+        )
+        found.append(_drawn(band, changes, start=start, now=now, zone=zone))
     return tuple(found)
 
 
@@ -132,26 +140,34 @@ def row_begins(at: datetime, *, span: timedelta, zone: tzinfo) -> datetime:
     return floor.replace(tzinfo=zone, fold=local.fold).astimezone(UTC)
 
 
-def _band(
-    tier: Tier,
-    ticks: Sequence[Tick],
-    changes: Sequence[ChangeCount],
-    *,
-    start: datetime | None,
-    now: datetime,
-    zone: tzinfo,
-    period: timedelta,
-) -> Band:
-    at_once = -(-len(ticks) // MOST_PLACES)
-    place = period * at_once
-    span = next((span for span in SPANS if span / place <= ROW_PLACES), SPANS[-1])
-    pitch = max(1, int(ROW_WIDTH * place / span))
-    rows = _rows(ticks, span=span, zone=zone)
-    labels = _labels([begins for begins, _group in rows], zone=zone)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Band:
+    """What is to be drawn; as many planned syncs as `at_once` share a place."""
+
+    tier: Tier
+    begins: datetime
+    period: timedelta
+    ticks: tuple[Tick, ...]
+
+    @property
+    def at_once(self) -> int:
+        return -(-len(self.ticks) // MOST_PLACES)
+
+    @property
+    def place(self) -> timedelta:
+        return self.period * self.at_once
+
+    @property
+    def span(self) -> timedelta:
+        return next((span for span in SPANS if span / self.place <= ROW_PLACES), SPANS[-1])
+
+
+def _drawn(band: _Band, changes: Sequence[ChangeCount], *, start: datetime | None, now: datetime, zone: tzinfo) -> Band:
+    rows = _rows(band.ticks, span=band.span, zone=zone)
     left = ZONED_LABEL_WIDTH if len({zone_name(begins.astimezone(zone)) for begins, _ in rows}) > 1 else LABEL_WIDTH
-    frame = _Frame(left=left, pitch=pitch, place=place)
+    frame = _Frame(left=left, pitch=max(1, int(ROW_WIDTH * band.place / band.span)), place=band.place)
     drawn, y, start_mark, now_mark = [], AXIS, None, None
-    for (begins, group), label in zip(rows, labels, strict=True):
+    for (begins, group), label in zip(rows, _labels([at for at, _ in rows], zone=zone), strict=True):
         first, last = group[0].at, group[-1].ends
         if start is not None and first <= start < last:
             y += START_ROOM
@@ -159,18 +175,18 @@ def _band(
         if first <= now < last:
             # To the place, not finer: the picture changes with a planned sync, not with each second.
             now_mark = Mark(x=frame.x(now, begins), y=y)
-        inside = [change for change in changes if first <= change.at < last or (change.at < first == ticks[0].at)]
+        inside = [at for at in changes if first <= at.at < last or (at.at < first == band.ticks[0].at)]
         drawn.append(frame.row(begins, group, inside, y=y, label=label))
         y += ROW
-    width = max(row.ground_x + row.ground_width for row in drawn)
     return Band(
-        tier=tier,
-        period=period,
-        span=span,
-        at_once=at_once,
-        width=max(width, left + ROW_WIDTH) + RIGHT,
+        tier=band.tier,
+        begins=band.begins,
+        period=band.period,
+        span=band.span,
+        at_once=band.at_once,
+        width=max(left + ROW_WIDTH, *(row.ground_x + row.ground_width for row in drawn)) + RIGHT,
         height=y,
-        axis=_axis(span, frame),
+        axis=_axis(band.span, frame),
         rows=tuple(drawn),
         start=start_mark,
         now=now_mark,
@@ -230,6 +246,7 @@ class _Frame:
         return Row(
             y=y,
             label=label,
+            at=begins,
             begins=ticks[0].at,
             ends=ticks[-1].ends,
             ground_x=ground_x,

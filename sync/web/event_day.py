@@ -223,7 +223,9 @@ def _view(
         note=_note(day, facts),
         begins=moment(day.begins, zone=zone, now=now, seconds=False),
         bands=tuple(_band_view(band, named, zone=zone) for band in drawn),
-        hours=tuple(_hour(row, facts.changes, zone=zone) for band in drawn for row in band.rows),
+        hours=tuple(
+            _hour(row, facts.changes, tier_begins=band.begins, zone=zone) for band in drawn for row in band.rows
+        ),
         start_text=f"Start {clock.text(start)}" if start else "",
         now_text="" if is_over else "Now",
     )
@@ -332,15 +334,17 @@ def _lasted(gap: Gap) -> str:
     return whole_minutes(gap.lasted) if gap.is_open else span_words(gap.lasted)
 
 
-def _hour(row: Row, changes: Sequence[ChangeCount], *, zone: tzinfo) -> HourRow:
-    local = row.begins.astimezone(zone)
+def _hour(row: Row, changes: Sequence[ChangeCount], *, tier_begins: datetime, zone: tzinfo) -> HourRow:
+    # Where the row or the tier begins on the clock, not its first planned sync some seconds or minutes later.
+    at = max(row.at, tier_begins)
+    local = at.astimezone(zone)
     inside = [change for change in changes if row.begins <= change.at < row.ends]
     worst = max((hole.gap for hole in row.holes), key=lambda gap: gap.periods, default=None)
     states = [tick.state for tick in row.ticks]
     done = states.count(State.DONE)
     return HourRow(
         label=f"{local:%a %H:%M} {zone_name(local)}",
-        iso=row.begins.isoformat(timespec="minutes"),
+        iso=at.isoformat(timespec="minutes"),
         passed=done + states.count(State.MISSED),
         done=done,
         gap=_lasted(worst) if worst else "",
