@@ -88,8 +88,8 @@ class AxisMark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Band:
-    """`begins`: the first moment of the tier; `at_once`: how many planned syncs a place stands for; `start`, `now`: None
-    where they are not in this band."""
+    """`begins`: the first moment of the tier; `at_once`: how many planned syncs a place stands for; `start`, `now`:
+    None where they are not in this band."""
 
     tier: Tier
     begins: datetime
