@@ -98,7 +98,7 @@ def test_a_page_shows_a_new_sync_without_being_loaded_again(open_page, event):
     expect(page.locator(".counts dd").first).to_have_text("4", timeout=SOON)
     assert page.evaluate("window.loadedOnce") is True
     # What the reader opened stays open.
-    expect(page.locator("details")).to_have_attribute("open", "")
+    expect(page.locator(f"#runs-{event.pk}")).to_have_attribute("open", "")
     assert page.messages == []
 
 
