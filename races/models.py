@@ -88,7 +88,8 @@ class Event(models.Model):
 class Participant(models.Model):
     """One registration in an event. Who left stays, with `removed_at` and the reason."""
 
-    event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="participants")
+    # No index of its own: `participant_once_per_event` begins with it.
+    event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="participants", db_index=False)
     registration_id = models.BigIntegerField()
     user_id = models.BigIntegerField(null=True)
     first_name = models.TextField(blank=True)
@@ -115,9 +116,9 @@ class Participant(models.Model):
     is_anonymous = models.BooleanField(default=False)
     answers = models.JSONField(default=list, help_text="[{question_id, question, response}]")
     raw = models.TextField(blank=True, help_text="The provider's own bytes.")
-    raw_hash = models.BinaryField(max_length=16, help_text="blake2b of `raw`: byte for byte the same?")
+    raw_hash = models.BinaryField(max_length=16, help_text="The first half of sha256 of `raw`: byte for byte the same?")
     content_hash = models.BinaryField(
-        max_length=16, help_text="blake2b of the columns: did anything change that counts?"
+        max_length=16, help_text="The first half of sha256 of the columns: did anything change that counts?"
     )
     removed_at = models.DateTimeField(null=True)
     removed_reason = models.CharField(
@@ -157,7 +158,9 @@ class ParticipantChange(models.Model):
         RESTORED = "restored"
         TRANSFERRED = "transferred"
 
-    participant = models.ForeignKey(Participant, on_delete=models.CASCADE, related_name="changes")
+    # No database constraint: its check is a sixth of the server's work for a new participant and would find nothing. A
+    # change is written in the transaction that wrote its participant, and only Django deletes people, with their race.
+    participant = models.ForeignKey(Participant, on_delete=models.CASCADE, related_name="changes", db_constraint=False)
     kind = models.CharField(max_length=12, choices=Kind)
     changes = models.JSONField(default=dict, help_text="{field: [old, new]}")
     at = models.DateTimeField(help_text="When the mirror took the change over.")
