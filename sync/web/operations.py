@@ -10,6 +10,7 @@ from django.db.models import Count, Sum
 
 from partners.models import ApiUsage, CallBudget, Credential
 from partners.used_elsewhere import elsewhere_text
+from sync.core.policy import Policy
 from sync.models import Cycle, EventSync, Outcome, SyncRun
 from sync.web.held import HeldRow, held_rows
 from sync.web.runs import RunRow, run_row, short_error
@@ -111,8 +112,8 @@ class Operations:
     held: tuple[HeldRow, ...]
 
 
-def operations(*, now: datetime) -> Operations:
-    beat = last_beat(now=now)
+def operations(*, now: datetime, policy: Policy) -> Operations:
+    beat = last_beat(now=now, policy=policy)
     keys = _keys(now=now)
     return Operations(
         beat=moment(beat.at, zone=UTC, now=now),
