@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import OpClass
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from partners.models import Credential, TimingPartner
+from races.folded_names import Folded
 
 
 class Race(models.Model):
@@ -141,6 +143,12 @@ class Participant(models.Model):
                 fields=["successor_registration_id"],
                 name="participant_successor",
                 condition=Q(successor_registration_id__isnull=False),
+            ),
+            # The search of all pages, by registration id.
+            models.Index(fields=["registration_id"], name="participant_by_registration"),
+            # The search of all pages, by the beginning of the last name: a range for each of the events looked in.
+            models.Index(
+                F("event"), OpClass(Folded("last_name"), "text_pattern_ops"), name="participant_by_folded_name"
             ),
         ]
 
