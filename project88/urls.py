@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
-from sync.web import export_views, participant_views, receipt_views, views, weekend_views
+from sync.web import export_views, participant_views, receipt_views, run_views, search_views, views, weekend_views
 
 urlpatterns = [
     path("", views.race_list, name="race_list"),
@@ -41,6 +41,10 @@ urlpatterns = [
     path("operations/", views.operations, name="operations"),
     path("operations/live/", views.operations_live, name="operations_live"),
     path("operations/weekend/", weekend_views.weekend, name="weekend"),
+    path("operations/runs/", run_views.runs, name="runs"),
+    path("operations/runs.csv", run_views.runs_csv, name="runs_csv"),
+    path("operations/cycles/", run_views.cycles, name="cycles"),
+    path("search/", search_views.search, name="search"),
     path("partners/<slug:slug>/", views.partner_page, name="partner_page"),
     path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
