@@ -21,7 +21,8 @@ HEIGHT = 200
 LIMIT_SECONDS = 60.0
 LEAST_SECONDS = 0.01
 MOST_SECONDS = 600.0
-LINES = ((0.1, "0.1 s"), (1.0, "1 s"), (10.0, "10 s"))
+# A narrow screen has no room for the last name beside that of the limit.
+LINES = ((0.1, "0.1 s", False), (1.0, "1 s", False), (10.0, "10 s", True))
 HOURS_BETWEEN_MARKS = 4
 
 
@@ -100,7 +101,7 @@ def cycle_chart(buckets: Sequence[Bucket], *, first: datetime | None, now: datet
         bars=tuple(bars),
         silent=tuple(silent),
         limit_y=_y(LIMIT_SECONDS),
-        lines=tuple(Mark(at=_y(seconds), name=name) for seconds, name in LINES),
+        lines=tuple(Mark(at=_y(seconds), name=name, is_minor=minor) for seconds, name, minor in LINES),
         hours=_hours(begins, width=width),
         summary=_summary(buckets, silent=len(silent)),
         is_bad=bool(silent) or any(bar.is_over for bar in bars),

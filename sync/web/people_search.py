@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db import connection
 from django.db.models import QuerySet
 
 from races.folded_names import FOLDED
 from races.models import Participant, Race
+from sync.core.tiers import zone_of
 from sync.web.name_search import search_words
+from sync.web.times import day_text
 
 # A single letter is the beginning of far too many names.
 LEAST_LETTERS = 2
@@ -30,13 +33,14 @@ LAST_NAME = FOLDED.format("last_name")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonFound:
-    """`search`: what finds this person in the list of the event."""
+    """`day`: of the event's start; `search`: what finds this person in the list of the event."""
 
     name: str
     bib: str
     registration_id: int
     event: str
     event_pk: int
+    day: str
     race: str
     race_pk: int
     is_withdrawn: bool
@@ -45,7 +49,7 @@ class PersonFound:
 
 
 def people_found(
-    search: str, *, number: int | None, event_ids: Sequence[int], races: QuerySet[Race], limit: int
+    search: str, *, number: int | None, event_ids: Sequence[int], races: QuerySet[Race], limit: int, now: datetime
 ) -> tuple[PersonFound, ...]:
     """At most `limit`. Names and bibs in the events `event_ids`, in their order; `number`, when `search` is one, also
     as a registration id in all of `races`."""
@@ -55,7 +59,12 @@ def people_found(
         pks += _by_name(search_words(search), event_ids, limit=limit)
     pks = list(dict.fromkeys(pks))[:limit]
     rows = Participant.objects.select_related("event__race").only(*SHOWN).in_bulk(pks) if pks else {}
-    return tuple(_person(rows[pk]) for pk in pks if pk in rows)
+    return tuple(_person(rows[pk], now=now) for pk in pks if pk in rows)
+
+
+def start_day(starts_at: datetime | None, *, timezone: str, now: datetime) -> str:
+    """Race-local."""
+    return day_text(starts_at, zone=zone_of(timezone), now=now) if starts_at else "no date"
 
 
 def _by_registration(number: int, *, races: QuerySet[Race], limit: int) -> list[int]:
@@ -112,7 +121,7 @@ def _rows(sql: str, params: Sequence[object]) -> list[int]:
         return [pk for (pk,) in cursor.fetchall()]
 
 
-def _person(row: Participant) -> PersonFound:
+def _person(row: Participant, *, now: datetime) -> PersonFound:
     names = " ".join(name for name in (row.first_name, row.middle_name, row.last_name) if name)
     return PersonFound(
         name=names or f"Registration {row.registration_id}",
@@ -120,6 +129,7 @@ def _person(row: Participant) -> PersonFound:
         registration_id=row.registration_id,
         event=row.event.name,
         event_pk=row.event_id,
+        day=start_day(row.event.starts_at, timezone=row.event.race.timezone, now=now),
         race=row.event.race.name,
         race_pk=row.event.race_id,
         is_withdrawn=row.removed_at is not None,

@@ -123,7 +123,7 @@ def moment_read(text: str, *, name: str, is_end: bool = False) -> datetime | Non
         at = datetime.fromisoformat(text)
         return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise BadValue(f"“{name}” is not a time: {_quoted(text)}. Write it like 2026-06-06T08:00; it is UTC.") from None
+        raise BadValue(f"“{name}” is not a time: {_quoted(text)}. Write it like 2026-06-06 08:00; it is UTC.") from None
 
 
 def _typed(query: Mapping[str, str], name: str) -> str:

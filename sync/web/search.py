@@ -10,11 +10,9 @@ from django.db.models import Q, QuerySet
 
 from partners.models import TimingPartner
 from races.models import Event, Race
-from sync.core.tiers import zone_of
 from sync.web.name_search import folded, search_words
-from sync.web.people_search import LEAST_LETTERS, PersonFound, people_found
+from sync.web.people_search import LEAST_LETTERS, PersonFound, people_found, start_day
 from sync.web.race_list import coming_first, races_found
-from sync.web.times import day_text
 
 SEARCH_CHARACTERS = 80
 # Of each kind; who sees "more" adds a word.
@@ -98,7 +96,7 @@ def search_all(search: str, *, races: QuerySet[Race], is_staff: bool, now: datet
     found_races = coming_first(races_found(races, search), first=0, end=SHOWN + 1, now=now)
     found_events = _events(search, number, looked_in, races=races)
     people = people_found(
-        search, number=number, event_ids=[event.pk for event in looked_in], races=races, limit=SHOWN + 1
+        search, number=number, event_ids=[event.pk for event in looked_in], races=races, limit=SHOWN + 1, now=now
     )
     partners = _partners(search) if is_staff else []
     return SearchResult(
@@ -173,7 +171,5 @@ def _race(race: Race) -> RaceFound:
 
 
 def _line(event: EventFound, *, now: datetime) -> EventLine:
-    day = "no date"
-    if event.starts_at is not None:
-        day = day_text(event.starts_at, zone=zone_of(event.timezone), now=now)
+    day = start_day(event.starts_at, timezone=event.timezone, now=now)
     return EventLine(pk=event.pk, name=event.name, race_pk=event.race_pk, race=event.race, day=day)
