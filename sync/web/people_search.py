@@ -105,7 +105,7 @@ def _by_name(words: Sequence[str], event_ids: Sequence[int], *, limit: int) -> l
             CROSS JOIN LATERAL (
                 SELECT id FROM races_participant
                 WHERE event_id = looked.event_id
-                    AND {LAST_NAME} ~>=~ beginning.word AND {LAST_NAME} ~<~ (beginning.word || %s){contains}
+                    AND ({LAST_NAME}) ~>=~ beginning.word AND ({LAST_NAME}) ~<~ (beginning.word || %s){contains}
                 LIMIT %s
             ) AS one
         ) AS person

@@ -234,8 +234,8 @@ def test_names_are_looked_up_in_their_index(event):
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute("SET LOCAL enable_bitmapscan = off")
         cursor.execute(
-            f"EXPLAIN SELECT id FROM races_participant WHERE event_id = 1 AND {LAST_NAME} ~>=~ 'mul' "
-            f"AND {LAST_NAME} ~<~ ('mul' || 'z')"
+            f"EXPLAIN SELECT id FROM races_participant WHERE event_id = 1 AND ({LAST_NAME}) ~>=~ 'mul' "
+            f"AND ({LAST_NAME}) ~<~ ('mul' || 'z')"
         )
         plan = "\n".join(line for (line,) in cursor.fetchall())
 
