@@ -33,8 +33,9 @@ LAST_NAME = FOLDED.format("last_name")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonFound:
-    """`day`: of the event's start; `search`: what finds this person in the list of the event."""
+    """`day`: of the event's start."""
 
+    pk: int
     name: str
     bib: str
     registration_id: int
@@ -45,7 +46,6 @@ class PersonFound:
     race_pk: int
     is_withdrawn: bool
     is_anonymous: bool
-    search: str
 
 
 def people_found(
@@ -124,6 +124,7 @@ def _rows(sql: str, params: Sequence[object]) -> list[int]:
 def _person(row: Participant, *, now: datetime) -> PersonFound:
     names = " ".join(name for name in (row.first_name, row.middle_name, row.last_name) if name)
     return PersonFound(
+        pk=row.pk,
         name=names or f"Registration {row.registration_id}",
         bib=row.bib,
         registration_id=row.registration_id,
@@ -134,5 +135,4 @@ def _person(row: Participant, *, now: datetime) -> PersonFound:
         race_pk=row.event.race_id,
         is_withdrawn=row.removed_at is not None,
         is_anonymous=row.is_anonymous,
-        search=names or row.bib,
     )

@@ -257,5 +257,5 @@ def test_the_runs_are_filtered_without_javascript(open_page):
     page.get_by_label("Outcome").select_option("Any problem")
     page.get_by_role("button", name="Show", exact=True).click()
 
-    expect(page.locator(".history tbody tr")).to_have_count(1)
-    expect(page.locator(".history .error")).to_have_text("RunSignUp answered HTTP 502 and no JSON.")
+    expect(page.locator(".ran tbody tr")).to_have_count(1)
+    expect(page.locator(".ran .error")).to_have_text("RunSignUp answered HTTP 502 and no JSON.")
