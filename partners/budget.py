@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 HOUR = 3600.0
@@ -36,6 +37,7 @@ class Bucket:
     interval: float
 
     @classmethod
+    @lru_cache(maxsize=1024)
     def of(cls, rate: int) -> Bucket:
         """Raises ValueError for a rate under 2, which leaves nothing after the burst."""
         if rate < 2:

@@ -7,8 +7,9 @@ database's, so that several machines agree.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -232,19 +233,25 @@ def budget_states(credentials: list[Credential]) -> dict[int, BudgetState]:
     """The budgets of several keys in two queries. Reads only: recovery is written by the next call."""
     rows = {row.credential_id: row for row in CallBudget.objects.filter(credential__in=credentials)}
     now = database_now()
-    states: dict[int, BudgetState] = {}
-    for credential in credentials:
-        row = rows.get(credential.pk) or CallBudget(credential=credential)
-        rate = _recover(row, limit=credential.hourly_limit, now=now)
-        paused = _paused_until(row, now)
-        free = 0 if paused else budget.free_calls(rate=rate, arrival=_arrival(row, now, rate=rate), now=now.timestamp())
-        states[credential.pk] = BudgetState(
-            credential_id=credential.pk,
-            limit=credential.hourly_limit,
-            rate=rate,
-            free=free,
-            paused_until=paused,
-            used_elsewhere=elsewhere_text(row, limit=credential.hourly_limit, now=now),
-            at=now,
-        )
-    return states
+    return {credential.pk: _state(credential, rows.get(credential.pk), now=now) for credential in credentials}
+
+
+def loaded_budget_states(credentials: Iterable[Credential], *, now: datetime) -> dict[int, BudgetState]:
+    """The same without a query, of keys that were read just now together with their `budget`; `now`: the database's."""
+    return {key.pk: _state(key, copy(getattr(key, "budget", None)), now=now) for key in credentials}
+
+
+def _state(credential: Credential, row: CallBudget | None, *, now: datetime) -> BudgetState:
+    row = row or CallBudget(credential=credential)
+    rate = _recover(row, limit=credential.hourly_limit, now=now)
+    paused = _paused_until(row, now)
+    free = 0 if paused else budget.free_calls(rate=rate, arrival=_arrival(row, now, rate=rate), now=now.timestamp())
+    return BudgetState(
+        credential_id=credential.pk,
+        limit=credential.hourly_limit,
+        rate=rate,
+        free=free,
+        paused_until=paused,
+        used_elsewhere=elsewhere_text(row, limit=credential.hourly_limit, now=now),
+        at=now,
+    )

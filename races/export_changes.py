@@ -12,6 +12,8 @@ from datetime import datetime, tzinfo
 from enum import StrEnum
 from typing import Any
 
+from django.db.models import Q
+
 from races.change_words import REMOVED_REASONS
 from races.export_cells import BYTE_ORDER_MARK, COLUMNS, NAMES, ListedEvent, Row, csv_table, snapshot_whole, stamp
 from races.models import Participant, ParticipantChange, StartListExport
@@ -79,7 +81,7 @@ class Departed:
 
 @dataclass(slots=True, kw_only=True)
 class Present:
-    """The mirror now, read once for all exports of a race that are compared with it."""
+    """The mirror now, as far as an export of a race is compared with it."""
 
     active: dict[int, dict[int, Row]] = field(default_factory=dict)
     """By event pk: the row by participant pk."""
@@ -104,7 +106,7 @@ class Present:
 
 
 def present_of(*, listed: Collection[int], events: Sequence[ListedEvent]) -> Present:
-    """Four queries at most. `listed`: the pks of the events whose lists are compared; `events`: these and all others
+    """Three queries at most. `listed`: the pks of the events whose lists are compared; `events`: these and all others
     that their people may have come from or gone to."""
     present = Present(active={pk: {} for pk in listed})
     pk_of = {event.id: event.pk for event in events}
@@ -137,11 +139,13 @@ def _read_moved(present: Present, everybody: Any, *, events: Sequence[ListedEven
     if not present.predecessors:
         return
     elsewhere = set(present.predecessors) - set(present.registered)
-    went = everybody.filter(removed_at=None, registration_id__in=elsewhere)
-    for pk, row in rows_of(went, events=events):
-        present.registered[_of(row, "registration_id")] = pk, row
-    came = everybody.filter(pk__in=[departed.pk for departed in present.predecessors.values()])
-    present.rows_before.update(rows_of(came, events=events))
+    before = {departed.pk for departed in present.predecessors.values()}
+    moved = everybody.filter(Q(removed_at=None, registration_id__in=elsewhere) | Q(pk__in=before))
+    for pk, row in rows_of(moved, events=events):
+        if pk in before:
+            present.rows_before[pk] = row
+        else:
+            present.registered[_of(row, "registration_id")] = pk, row
 
 
 def _of(row: Row, name: str) -> Any:

@@ -6,10 +6,12 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import OpClass
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from partners.models import Credential, TimingPartner
+from races.folded_names import Folded
 
 
 class Race(models.Model):
@@ -90,7 +92,8 @@ class Event(models.Model):
 class Participant(models.Model):
     """One registration in an event. Who left stays, with `removed_at` and the reason."""
 
-    event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="participants")
+    # No index of its own: `participant_once_per_event` begins with it.
+    event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="participants", db_index=False)
     registration_id = models.BigIntegerField()
     user_id = models.BigIntegerField(null=True)
     first_name = models.TextField(blank=True)
@@ -117,9 +120,9 @@ class Participant(models.Model):
     is_anonymous = models.BooleanField(default=False)
     answers = models.JSONField(default=list, help_text="[{question_id, question, response}]")
     raw = models.TextField(blank=True, help_text="The provider's own bytes.")
-    raw_hash = models.BinaryField(max_length=16, help_text="blake2b of `raw`: byte for byte the same?")
+    raw_hash = models.BinaryField(max_length=16, help_text="The first half of sha256 of `raw`: byte for byte the same?")
     content_hash = models.BinaryField(
-        max_length=16, help_text="blake2b of the columns: did anything change that counts?"
+        max_length=16, help_text="The first half of sha256 of the columns: did anything change that counts?"
     )
     removed_at = models.DateTimeField(null=True)
     removed_reason = models.CharField(
@@ -143,6 +146,12 @@ class Participant(models.Model):
                 name="participant_successor",
                 condition=Q(successor_registration_id__isnull=False),
             ),
+            # The search of all pages, by registration id.
+            models.Index(fields=["registration_id"], name="participant_by_registration"),
+            # The search of all pages, by the beginning of the last name: a range for each of the events looked in.
+            models.Index(
+                F("event"), OpClass(Folded("last_name"), "text_pattern_ops"), name="participant_by_folded_name"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -159,7 +168,9 @@ class ParticipantChange(models.Model):
         RESTORED = "restored"
         TRANSFERRED = "transferred"
 
-    participant = models.ForeignKey(Participant, on_delete=models.CASCADE, related_name="changes")
+    # No database constraint: its check is a sixth of the server's work for a new participant and would find nothing. A
+    # change is written in the transaction that wrote its participant, and only Django deletes people, with their race.
+    participant = models.ForeignKey(Participant, on_delete=models.CASCADE, related_name="changes", db_constraint=False)
     # The participant's, which never changes: so that an event's changes are one range of an index. No database
     # constraint: that of the participant holds it, and a check per row would cost the first load dearly.
     event = models.ForeignKey(

@@ -67,7 +67,6 @@ _MOMENTS = ("registered_at", "modified_at")
 _CENT = Decimal("0.01")
 _MOST_MONEY = Decimal(10) ** 10
 # In C, for every new row; by name they cost as much as decoding it.
-_texts_of = attrgetter(*_TEXTS)
 _values_of = attrgetter(*CONTENT)
 _BIB, _AMOUNT, _ANSWERS = (list(CONTENT).index(name) for name in ("bib", "amount_paid", "answers"))
 
@@ -99,18 +98,32 @@ class Columns(Struct, frozen=True, kw_only=True, gc=False):
 
 def columns_of(document: ParticipantDocument, *, raw: bytes, raw_hash: bytes) -> Columns:
     """What is stored of a document and its bytes. Raises RejectedRow when PostgreSQL would refuse some of it."""
-    answers = _answers_json(document)
     content: list[Any] = list(_values_of(document))
     content[_AMOUNT] = _money(document.amount_paid)
-    content[_ANSWERS] = Raw(answers)
-    _refuse_texts(document, answers)
+    try:
+        answers = msgspec.json.encode(document.answers)
+        content[_ANSWERS] = Raw(answers)
+        encoded = msgspec.json.encode(content)
+    except UnicodeEncodeError:
+        _refuse_texts(document)
+        raise
+    # Looking at each text by itself costs as much as decoding the row. All together in JSON they are longer than the
+    # longest, and a NUL is an escape there; after a second backslash it is not, and the closer look finds nothing.
+    short = len(encoded) - len(answers) <= LONGEST_TEXT and len(answers) <= LONGEST_ANSWER
+    if (
+        not short
+        or b"\\u0000" in encoded
+        or len(document.bib) > LONGEST["bib"]
+        or len(document.gender) > LONGEST["gender"]
+    ):
+        _refuse_texts(document)
     _refuse_numbers(document)
     return Columns(
         content=content,
         modified_at=document.modified_at,
         raw=raw_text_of(raw),
         raw_hash=raw_hash,
-        content_hash=sha256(msgspec.json.encode(content)).digest()[:HASH_BYTES],
+        content_hash=sha256(encoded).digest()[:HASH_BYTES],
     )
 
 
@@ -119,22 +132,7 @@ def content_of(document: ParticipantDocument) -> dict[str, object]:
     return columns_of(document, raw=b"", raw_hash=b"").by_name()
 
 
-def _answers_json(document: ParticipantDocument) -> bytes:
-    try:
-        return msgspec.json.encode(document.answers)
-    except UnicodeEncodeError:
-        # Half a character: `_refuse_texts` says where.
-        return b'"\\u0000"'
-
-
-def _refuse_texts(document: ParticipantDocument, answers: bytes) -> None:
-    # All at once first: looking at each text by itself costs as much as the rest of the row.
-    texts = "".join(_texts_of(document))
-    fine = not text_problem(texts, longest=LONGEST_TEXT) and len(answers) <= LONGEST_ANSWER
-    # In JSON a NUL is an escape; after a second backslash it is not, and a closer look finds nothing.
-    fine = fine and b"\\u0000" not in answers
-    if fine and all(len(getattr(document, name)) <= longest for name, longest in LONGEST.items()):
-        return
+def _refuse_texts(document: ParticipantDocument) -> None:
     for name in _TEXTS:
         if problem := text_problem(getattr(document, name), longest=LONGEST.get(name, LONGEST_TEXT)):
             raise RejectedRow(f"{name} {problem}.")
@@ -157,6 +155,8 @@ def _refuse_numbers(document: ParticipantDocument) -> None:
 def _money(amount: Decimal | None) -> Decimal | None:
     if amount is None:
         return None
+    if amount.same_quantum(_CENT) and -_MOST_MONEY < amount < _MOST_MONEY:
+        return amount
     if not amount.is_finite() or abs(amount) >= _MOST_MONEY:
         raise RejectedRow("amount_paid is out of range.")
     return amount.quantize(_CENT)

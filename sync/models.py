@@ -33,6 +33,10 @@ class Outcome(models.TextChoices):
     LOST = "lost"
 
 
+# What did not bring the list up to date, in the order of the choices.
+BAD_OUTCOMES = [Outcome.THROTTLED, Outcome.FAILED, Outcome.REFUSED, Outcome.GONE, Outcome.LOST]
+
+
 class Policy(models.Model):
     """The scheduling policy: one row. What it means and which values can work: sync.core.policy."""
 
@@ -169,6 +173,21 @@ class SyncRun(models.Model):
             models.Index(fields=["lease_until"], name="run_open", condition=Q(lease_until__isnull=False)),
             # The history page, newest first, and pruning.
             models.Index(fields=["-started_at"], name="run_latest"),
+            # The history page, of runs that went wrong: few, and far from each other on the disk. With what else is
+            # filtered by, so that those are all that is read.
+            models.Index(
+                fields=["-started_at", "-id"],
+                name="run_latest_bad",
+                include=["event", "outcome", "trigger", "tier"],
+                condition=Q(outcome__in=BAD_OUTCOMES),
+            ),
+            # The history page, of runs that the plan did not ask for: sync now, backfill, discovery, comparison.
+            models.Index(
+                fields=["-started_at", "-id"],
+                name="run_latest_asked",
+                include=["event", "outcome", "trigger", "tier"],
+                condition=~Q(trigger=Trigger.SCHEDULED),
+            ),
         ]
 
 

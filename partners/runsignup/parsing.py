@@ -25,6 +25,7 @@ from partners.runsignup import times
 from partners.runsignup.answer import Answer
 from partners.runsignup.bodies import body_of, decode, refuse_error, unknown_shape
 from partners.runsignup.errors import Unexpected
+from partners.runsignup.usual_participant import usual_participant
 from partners.runsignup.values import (
     LONGEST_ANSWER,
     LONGEST_BIB,
@@ -317,6 +318,8 @@ def decode_participant(raw: bytes) -> ParticipantDocument:
     try:
         # Also what nobody reads here is stored as text.
         raw.decode()
+        if (usual := usual_participant(raw)) is not None:
+            return usual
         row = _PARTICIPANT.decode(raw)
     except (ValueError, RecursionError) as error:
         raise RejectedRow(_unreadable(error)) from None

@@ -20,7 +20,7 @@ Flag = str | int | bool | None
 LONGEST_TEXT = 1000
 LONGEST_ANSWER = 20_000
 LONGEST_BIB = 100
-_OLDEST = 150
+OLDEST = 150
 _BIGINT = 2**63
 _WHOLE = re.compile(r"-?[0-9]{1,19}")
 _MONEY = re.compile(r"(?P<minus>-?)\$?(?P<minus_after>-?)(?P<amount>[0-9][0-9,]{0,12}(?:\.[0-9]{1,2})?)")
@@ -85,7 +85,7 @@ def gender(value: Scalar) -> str:
 
 def age(value: Scalar) -> int | None:
     years = whole_number(value)
-    return years if years is not None and 0 <= years <= _OLDEST else None
+    return years if years is not None and 0 <= years <= OLDEST else None
 
 
 def money(value: Scalar) -> Decimal | None:

@@ -41,7 +41,10 @@ class Policy:
     reserves: Reserves = field(default_factory=lambda: RESERVES)
 
     def rule(self, tier: Tier) -> TierRule:
-        return {Tier.HIGH: self.high, Tier.MEDIUM: self.medium, Tier.LOW: self.low}[tier]
+        # Asked a million times for a simulated week: no table is built for it.
+        if tier is Tier.HIGH:
+            return self.high
+        return self.medium if tier is Tier.MEDIUM else self.low
 
 
 DEFAULT_POLICY = Policy(

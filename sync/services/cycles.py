@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django_q.tasks import async_task
 
-from partners.gate import budget_states, database_now
+from partners.gate import database_now, loaded_budget_states
 from partners.models import CallBudget, Credential
 from sync import queues
 from sync.core.planning import Decision, KeyState, Verdict, plan
@@ -103,8 +103,8 @@ def _lock(events: Iterable[int]) -> set[int]:
 def key_states(*, now: datetime) -> dict[int, KeyState]:
     """What the planner has to know of each key: calls free, pauses, and why it may not be used at all."""
     # Deferred: a cycle needs no secret, so it decrypts none.
-    credentials = list(Credential.objects.select_related("partner").defer("api_secret"))
-    budgets = budget_states(credentials)
+    credentials = list(Credential.objects.select_related("partner", "budget").defer("api_secret"))
+    budgets = loaded_budget_states(credentials, now=now)
     return {
         credential.pk: KeyState(
             credential_id=credential.pk,

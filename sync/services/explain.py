@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from django.db.models import Sum
 
-from partners.gate import budget_states
-from partners.models import ApiUsage, CallBudget, Credential
+from partners.gate import loaded_budget_states
+from partners.models import ApiUsage, Credential
 from races.models import Event
 from sync.core.event_facts import CycleFacts, EventFacts, KeyFacts, Obstacle, PastFacts, RunFacts, ScheduleFacts
 from sync.core.explanation import GOOD
@@ -29,9 +29,9 @@ HOUR = timedelta(hours=1)
 
 
 def event_facts(*, event: Event, now: datetime, policy: Policy = DEFAULT_POLICY) -> EventFacts:
-    """`event` with its race, that one's credential and partner. Reads only."""
+    """`event` with its race, that one's credential, partner and budget. Reads only."""
     row: EventSync | None = getattr(event, "sync", None)
-    runs = SyncRun.objects.filter(event=event).order_by("-started_at", "-pk")[: RUNS + 1]
+    runs = list(SyncRun.objects.filter(event=event).order_by("-started_at", "-pk")[: RUNS + 1])
     zone = event.race.timezone
     known = zone_of(zone).key == zone
     return EventFacts(
@@ -45,7 +45,7 @@ def event_facts(*, event: Event, now: datetime, policy: Policy = DEFAULT_POLICY)
         key=_key(event.race.credential, now=now, policy=policy),
         decision=_decision(event, row, now=now, policy=policy),
         beat_at=Heartbeat.objects.filter(name=HEARTBEAT).values_list("beat_at", flat=True).first(),
-        is_running=SyncRun.objects.filter(event=event, lease_until__gt=now).exists(),
+        is_running=any(run.lease_until and run.lease_until > now for run in runs),
         runs=tuple(_run(run) for run in runs),
     )
 
@@ -99,8 +99,8 @@ def _decision(event: Event, row: EventSync | None, *, now: datetime, policy: Pol
 
 
 def _key(credential: Credential, *, now: datetime, policy: Policy) -> KeyFacts:
-    state = budget_states([credential])[credential.pk]
-    lease = CallBudget.objects.filter(credential=credential).values_list("lane_lease_until", flat=True).first()
+    state = loaded_budget_states([credential], now=now)[credential.pk]
+    lease = credential.budget.lane_lease_until if hasattr(credential, "budget") else None
     calls, throttled = _usage(credential, until=now)
     demand = key_demand(credential.pk, now=now)
     return KeyFacts(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from partners.gate import budget_states
+from partners.gate import loaded_budget_states
 from partners.models import Credential, TimingPartner
 from sync.core.forecast import EventStart, KeyForecast, busiest_sentence, forecast, overload_sentence
 from sync.core.policy import DEFAULT_POLICY, Policy
@@ -38,7 +38,7 @@ def outlooks(
     *, now: datetime, partner: TimingPartner | None = None, days: int = DAYS, policy: Policy = DEFAULT_POLICY
 ) -> tuple[KeyOutlook, ...]:
     """The forecasts of all keys, or of one partner's. The number of queries does not depend on theirs."""
-    keys = Credential.objects.select_related("partner").defer("api_secret")
+    keys = Credential.objects.select_related("partner", "budget").defer("api_secret")
     if partner is not None:
         keys = keys.filter(partner=partner)
     return _outlooks(list(keys), now=now, days=days, policy=policy)
@@ -47,7 +47,7 @@ def outlooks(
 def outlooks_of(
     keys: Iterable[Credential], *, now: datetime, days: int = DAYS, policy: Policy = DEFAULT_POLICY
 ) -> dict[int, KeyOutlook]:
-    """By key, each with its partner. The number of queries does not depend on theirs."""
+    """By key, each with its partner and budget. One query."""
     return {found.credential.pk: found for found in _outlooks(list(keys), now=now, days=days, policy=policy)}
 
 
@@ -58,7 +58,7 @@ def outlook_of(
 
 
 def _outlooks(keys: list[Credential], *, now: datetime, days: int, policy: Policy) -> tuple[KeyOutlook, ...]:
-    budgets = budget_states(keys)
+    budgets = loaded_budget_states(keys, now=now)
     starts = _starts(keys)
     found = []
     for key in keys:

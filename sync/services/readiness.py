@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count, Q
 
-from partners.gate import BudgetState, budget_states
+from partners.gate import BudgetState, loaded_budget_states
 from partners.models import Credential
 from races.models import Event, Participant, Race
 from sync.core.findings import Repeats, is_over
@@ -40,15 +40,18 @@ class RaceReadiness:
     registered: int
 
 
-def race_readiness(*, race: Race, events: Sequence[Event], now: datetime, policy: Policy) -> RaceReadiness | None:
-    """`events`: those of its present edition, each with the race, its key and partner, and its schedule.
+def race_readiness(*, events: Sequence[Event], now: datetime, policy: Policy) -> RaceReadiness | None:
+    """`events`: those of a race's present edition, each with the race, its key, partner and budget, and its schedule.
+    None when nothing is asked of it."""
+    asked = asked_to_be_ready(events, now=now, policy=policy)
+    return races_readiness({asked[0].race: asked}, now=now, policy=policy)[0] if asked else None
 
-    None when none of them starts within the week, and when it is switched off on purpose: it is not meant to be ready.
-    """
+
+def asked_to_be_ready(events: Iterable[Event], *, now: datetime, policy: Policy) -> list[Event]:
+    """Those of a race's events that have to be ready: none when none of them starts within the week, and when the race
+    is switched off on purpose. No query."""
     coming = coming_events(events, now=now, policy=policy)
-    if not coming or _off(race, coming[0].race.credential):
-        return None
-    return races_readiness({race: coming}, now=now, policy=policy)[0]
+    return [] if not coming or _off(coming[0].race, coming[0].race.credential) else coming
 
 
 def coming_events(events: Iterable[Event], *, now: datetime, policy: Policy) -> list[Event]:
@@ -71,7 +74,7 @@ def races_readiness(
     events = [event for each in races.values() for event in each]
     ids = [event.pk for event in events]
     keys = {event.race.credential_id: event.race.credential for event in events}
-    budgets = budget_states(list(keys.values()))
+    budgets = loaded_budget_states(keys.values(), now=now)
     outlooks = outlooks_of(keys.values(), now=now, days=_days(events, now=now, policy=policy), policy=policy)
     counts, bibs = _counts(ids), duplicate_bibs(ids)
     found = []

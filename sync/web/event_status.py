@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Q, QuerySet
+from django.db import connection
+from django.db.models import QuerySet
 
-from partners.gate import BudgetState, budget_states
-from partners.models import CallBudget
-from races.models import Event, Participant
+from partners.gate import BudgetState, loaded_budget_states
+from races.models import Event
 from sync.core.pace import Pace, is_final
 from sync.core.planning import Candidate, KeyState
 from sync.core.policy import Policy, Tier
@@ -22,7 +22,6 @@ from sync.models import EventSync, SyncRun, Trigger
 from sync.services.cycles import blocked_reason
 from sync.services.event_schedule import EVENT_GONE, RACE_GONE, RACE_OFF, closed_reason, window_of
 from sync.services.key_pace import key_paces
-from sync.services.policies import policy_now
 from sync.web.lateness import Waiting, late_cause, paused_text
 from sync.web.runs import SHOWN_RUNS, RunRow, Strip, last_runs_text, latest_runs, run_row, short_error, strip
 from sync.web.scheduler import Beat
@@ -119,44 +118,45 @@ class Known:
 
 def with_state(events: QuerySet[Event]) -> QuerySet[Event]:
     """The events with everything their state needs, without the provider's raw text and without any secret."""
-    return events.select_related("sync", "race__credential__partner").defer(
+    return events.select_related("sync", "race__credential__partner", "race__credential__budget").defer(
         "raw", "race__raw", "race__credential__api_secret", "race__credential__api_key"
     )
 
 
 def event_statuses(
-    events: Sequence[Event], *, beat: Beat, now: datetime, runs: bool = True, policy: Policy | None = None
+    events: Sequence[Event], *, beat: Beat, now: datetime, policy: Policy, runs: bool = True, people: bool = True
 ) -> tuple[EventStatus, ...]:
     """The states of `events` (from `with_state`), in their order. The number of queries does not depend on theirs.
 
-    `policy`: the one in force, unless the caller has read it already.
+    `runs`, `people`: whether to read the last runs, and to count who is registered.
     """
-    policy = policy or policy_now()
     ids = [event.pk for event in events]
     credentials = {event.race.credential_id: event.race.credential for event in events}
     recent = latest_runs(ids) if runs else {}
-    budgets = budget_states(list(credentials.values()))
+    budgets = loaded_budget_states(credentials.values(), now=now)
     known = Known(
-        counts=participant_counts(ids),
-        running=frozenset(
-            # A run whose lease ended belongs to a dead worker: it is not running, whatever the row says.
-            SyncRun.objects.filter(event_id__in=ids, lease_until__gt=now).values_list("event_id", flat=True)
-        ),
+        counts=participant_counts(ids) if people else {},
+        running=_running(recent, now=now) if runs else _running_now(ids, now=now),
         runs=recent,
         errors=_errors(events, recent),
         budgets=budgets,
-        lanes=_lanes(events),
+        lanes={pk: key.budget.lane_lease_until for pk, key in credentials.items() if hasattr(key, "budget")},
         paces=key_paces({pk: budget.rate for pk, budget in budgets.items()}, now=now, policy=policy),
         beat=beat,
     )
     return tuple(_status(event, known, now=now, policy=policy) for event in events)
 
 
-def _lanes(events: Sequence[Event]) -> dict[int, datetime | None]:
-    """The ends of the leases of the lanes to which any of these events was handed, by credential."""
-    keys = {event.race.credential_id for event in events if getattr(getattr(event, "sync", None), "picked_at", None)}
-    leases = CallBudget.objects.filter(credential__in=keys) if keys else CallBudget.objects.none()
-    return dict(leases.values_list("credential_id", "lane_lease_until"))
+def _running(recent: Mapping[int, Sequence[SyncRun]], *, now: datetime) -> frozenset[int]:
+    """A run whose lease ended belongs to a dead worker: it is not running, whatever the row says."""
+    return frozenset(
+        pk for pk, runs in recent.items() if any(run.lease_until and run.lease_until > now for run in runs)
+    )
+
+
+def _running_now(event_ids: Sequence[int], *, now: datetime) -> frozenset[int]:
+    running = SyncRun.objects.filter(event_id__in=event_ids, lease_until__gt=now)
+    return frozenset(running.values_list("event_id", flat=True))
 
 
 def _errors(events: Sequence[Event], recent: dict[int, list[SyncRun]]) -> dict[int, str]:
@@ -170,18 +170,25 @@ def _errors(events: Sequence[Event], recent: dict[int, list[SyncRun]]) -> dict[i
 
 def participant_counts(event_ids: Sequence[int]) -> dict[int, Counts]:
     """Both questions are answered from an index alone: 5,000 people an event must not be read every five seconds."""
-    people = Participant.objects.filter(event_id__in=event_ids).values("event_id")
-    active = {
-        row["event_id"]: row
-        for row in people.filter(removed_at=None).annotate(registered=Count("*"), bibs=Count("bib", filter=~Q(bib="")))
-    }
-    counts: dict[int, Counts] = {}
-    for row in people.annotate(everybody=Count("*")):
-        here = active.get(row["event_id"], {"registered": 0, "bibs": 0})
-        counts[row["event_id"]] = Counts(
-            registered=here["registered"], bibs=here["bibs"], withdrawn=row["everybody"] - here["registered"]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT wanted.id, active.registered, active.bibs, everybody.number - active.registered
+            FROM unnest(%s::bigint[]) AS wanted (id)
+            CROSS JOIN LATERAL (
+                SELECT count(*) AS registered, count(*) FILTER (WHERE bib <> '') AS bibs
+                FROM races_participant WHERE event_id = wanted.id AND removed_at IS NULL
+            ) AS active
+            CROSS JOIN LATERAL (
+                SELECT count(*) AS number FROM races_participant WHERE event_id = wanted.id
+            ) AS everybody
+            """,
+            [list(event_ids)],
         )
-    return counts
+        return {
+            pk: Counts(registered=registered, bibs=bibs, withdrawn=withdrawn)
+            for pk, registered, bibs, withdrawn in cursor.fetchall()
+        }
 
 
 def _status(event: Event, known: Known, *, now: datetime, policy: Policy) -> EventStatus:

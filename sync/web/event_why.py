@@ -1,7 +1,7 @@
 """Why the event is or is not synced now, on its page: the sentences of `manage.py explain`, in the race's time.
 
 A part of its own: its seconds pass with every look, and the live part, which is looked at most often, must stay the
-same bytes while nothing happens. It is looked at again more seldom.
+same bytes while nothing happens. It is looked at again more seldom, and for the first time when the page is there.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from datetime import datetime
 
 from races.models import Event
 from sync.core.explanation import Line, explanation
+from sync.core.policy import Policy
 from sync.core.tiers import zone_of
 from sync.core.time_words import Clock
 from sync.services.explain import event_facts
-from sync.services.policies import policy_now
 from sync.web.times import Moment, moment
 
 ANSWER_LINES = 2
@@ -29,9 +29,9 @@ class EventWhy:
     lines: tuple[Line, ...]
 
 
-def event_why(*, event: Event, now: datetime) -> EventWhy:
-    """`event` with its race, that one's credential and partner. The number of queries is bounded."""
-    policy, zone = policy_now(), zone_of(event.race.timezone)
+def event_why(*, event: Event, now: datetime, policy: Policy) -> EventWhy:
+    """`event` from `with_state`. The number of queries is bounded."""
+    zone = zone_of(event.race.timezone)
     facts = event_facts(event=event, now=now, policy=policy)
     said = explanation(facts, clock=Clock(zone=zone, now=now), policy=policy)
     return EventWhy(as_of=moment(now, zone=zone, now=now), answer=said[:ANSWER_LINES], lines=said[ANSWER_LINES:])

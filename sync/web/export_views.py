@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest
@@ -21,9 +20,8 @@ from races.start_list_export import NotExportable, export_document, export_filen
 from sync.core.tiers import zone_of
 from sync.services.policies import policy_now
 from sync.web import exports as selector
-from sync.web.event_status import event_statuses, with_state
+from sync.web.live import fragment, polled
 from sync.web.race_status import with_switches
-from sync.web.scheduler import last_beat
 
 CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 # 18 digits fit the database's integers; a longer number is no event's.
@@ -36,7 +34,9 @@ def _race(request: HttpRequest, pk: int) -> Race:
 
 def _export(request: HttpRequest, race_pk: int, pk: int) -> StartListExport:
     exports = StartListExport.objects.filter(race_id=race_pk, race__in=visible_races(request.user))
-    return get_object_or_404(exports.select_related("made_by", "event").defer("event__raw"), pk=pk)
+    with_race = exports.select_related("made_by", "event", "race__partner", "race__credential__partner")
+    hidden = ("event__raw", "race__raw", "race__credential__api_secret", "race__credential__api_key")
+    return get_object_or_404(with_race.defer(*hidden), pk=pk)
 
 
 def _event(race: Race, asked: str) -> Event | None:
@@ -100,25 +100,26 @@ def _attachment(
 @never_cache
 @require_GET
 def export_changes(request: HttpRequest, race_pk: int, export_pk: int) -> HttpResponse:
-    race, export = _race(request, race_pk), _export(request, race_pk, export_pk)
-    now = database_now()
-    shown = selector.changes_page(export=export, race=race, statuses=_statuses(race, export, now=now), now=now)
+    export = _export(request, race_pk, export_pk)
+    shown = selector.changes_page(export=export, now=database_now(), policy=policy_now())
     return render(request, "races/export_changes.html", {"shown": shown, "section": "races"})
 
 
-def _statuses(race: Race, export: StartListExport, *, now: datetime):
-    policy = policy_now()
-    events = selector.events_of(export, race=race, now=now)
-    beat = last_beat(now=now, policy=policy)
-    return event_statuses(list(with_state(events)), beat=beat, now=now, runs=False, policy=policy)
+@require_GET
+@polled
+def export_changes_count(request: HttpRequest, race_pk: int, export_pk: int) -> HttpResponse:
+    """How many people's place in the list changed since: a row of the last downloads asks once somebody looks at it."""
+    export = _export(request, race_pk, export_pk)
+    changes = len(selector.export_compared(export, now=database_now()).changes)
+    return fragment(request, "races/_export_changes_count.html", {"changes": changes})
 
 
 @never_cache
 @require_GET
 def export_changes_csv(request: HttpRequest, race_pk: int, export_pk: int) -> StreamingHttpResponse:
-    race, export = _race(request, race_pk), _export(request, race_pk, export_pk)
-    zone = zone_of(race.timezone)
-    (compared,) = selector.exports_compared([export], race=race, now=database_now())
+    export = _export(request, race_pk, export_pk)
+    zone = zone_of(export.race.timezone)
+    compared = selector.export_compared(export, now=database_now())
     return _attachment(
         changes_csv(compared.changes, zone=zone),
         name=export_filename(export, what="changes", ending="csv", at=compared.as_of),

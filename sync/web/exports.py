@@ -12,14 +12,15 @@ from races.export_cells import COLUMNS, Heading, ListedEvent, oldest
 from races.export_changes import ListChange, What, changes_since, counted, present_of, with_times, words
 from races.models import Event, Race, StartListExport
 from races.start_list_export import heading_of
+from sync.core.policy import Policy
 from sync.core.status import Word
 from sync.core.tiers import zone_of
-from sync.web.event_status import EventStatus
+from sync.web.event_status import EventStatus, event_statuses, with_state
 from sync.web.race_status import RaceHeader, current_events, race_header
+from sync.web.scheduler import last_beat
 from sync.web.times import Moment, local_text, moment
 from sync.web.words import Kind
 
-# Each is compared with the list as it is now whenever the page is opened.
 EXPORTS_SHOWN = 5
 # Before bibs are given out, everybody's changes at once: nobody reads that on a page.
 CHANGES_SHOWN = 300
@@ -35,8 +36,7 @@ KINDS: dict[What, Kind] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportRow:
-    """One remembered export. `scope`: the event's name or "All events"; `changes`: how many people's place in the
-    list changed since."""
+    """One remembered export. `scope`: the event's name or "All events"."""
 
     pk: int
     scope: str
@@ -45,7 +45,6 @@ class ExportRow:
     made_by: str
     as_of: Moment | None
     rows: int
-    changes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,11 +102,16 @@ class ChangesPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """An export beside the mirror now. `listed`: the events that it stands for now; `heading`: what it said."""
+    """An export beside the mirror now. `events`: those that it stands for now, with their state; `heading`: what it
+    said."""
 
     heading: Heading
-    listed: tuple[ListedEvent, ...]
+    events: tuple[Event, ...]
     changes: list[ListChange]
+
+    @property
+    def listed(self) -> tuple[ListedEvent, ...]:
+        return tuple(_listed(event) for event in self.events)
 
     @property
     def as_of(self) -> datetime | None:
@@ -126,63 +130,49 @@ def heading_now(*, race: Race, event: Event | None, now: datetime) -> Heading:
         race=race.name,
         timezone=zone_of(race.timezone).key,
         made_at=now,
-        events=tuple(_listed(Event.objects.filter(pk__in=[event.pk for event in events]))),
+        events=tuple(
+            _listed(event) for event in _in_order(Event.objects.filter(pk__in=[event.pk for event in events]))
+        ),
     )
 
 
-def _listed(events: QuerySet[Event]) -> list[ListedEvent]:
-    """One query, whatever their number."""
-    rows = events.order_by("starts_at", "name", "pk").values_list(
-        "pk", "provider_event_id", "name", "sync__checked_at", "sync__removals_checked_at"
+def _in_order(events: QuerySet[Event]) -> QuerySet[Event]:
+    return with_state(events).order_by("starts_at", "name", "pk")
+
+
+def _listed(event: Event) -> ListedEvent:
+    """`event` from `with_state`."""
+    row = getattr(event, "sync", None)
+    return ListedEvent(
+        pk=event.pk,
+        id=event.provider_event_id,
+        name=event.name,
+        as_of=row.checked_at if row else None,
+        withdrawals_as_of=row.removals_checked_at if row else None,
     )
-    return [
-        ListedEvent(pk=pk, id=provider_id, name=name, as_of=as_of, withdrawals_as_of=withdrawals)
-        for pk, provider_id, name, as_of, withdrawals in rows
-    ]
 
 
-def events_of(export: StartListExport, *, race: Race, now: datetime) -> QuerySet[Event]:
-    """The events that the export stands for now."""
-    own = {event.pk for event in heading_of(export).events}
-    return Event.objects.filter(race=race, pk__in=_scope(export, own=own, current=_current(race, now=now)))
-
-
-def _current(race: Race, *, now: datetime) -> set[int]:
-    return set(current_events([race.pk], now=now).values_list("pk", flat=True))
-
-
-def _scope(export: StartListExport, *, own: set[int], current: set[int]) -> set[int]:
-    """A race's export stands for its events and, while its edition is the current one, for those added since."""
-    return own | current if export.event_id is None and own & current else own
-
-
-def exports_compared(exports: Sequence[StartListExport], *, race: Race, now: datetime) -> list[Compared]:
-    """Exports of one race, with their snapshots, beside the mirror now; the number of queries does not depend on how
-    many they are."""
-    if not exports:
-        return []
-    headings = [heading_of(export) for export in exports]
-    current = _current(race, now=now)
-    owns = [{event.pk for event in heading.events} for heading in headings]
-    events = _listed(Event.objects.filter(race=race, pk__in=current.union(*owns)))
-    scopes = [_scope(export, own=own, current=current) for export, own in zip(exports, owns, strict=True)]
-    present = present_of(listed=set[int]().union(*scopes), events=events)
-    return [
-        Compared(
-            heading=heading,
-            listed=tuple(event for event in events if event.pk in scope),
-            changes=changes_since(export, listed=scope, present=present),
-        )
-        for export, heading, scope in zip(exports, headings, scopes, strict=True)
-    ]
+def export_compared(export: StartListExport, *, now: datetime) -> Compared:
+    """An export, with its race and its snapshot, beside the mirror now. It stands for its events and, of a race while
+    its edition is the current one, for those added since."""
+    heading, race = heading_of(export), export.race
+    own = {event.pk for event in heading.events}
+    current = set(current_events([race.pk], now=now).values_list("pk", flat=True))
+    scope = own | current if export.event_id is None and own & current else own
+    events = list(_in_order(Event.objects.filter(race=race, pk__in=own | current)))
+    present = present_of(listed=scope, events=[_listed(event) for event in events])
+    return Compared(
+        heading=heading,
+        events=tuple(event for event in events if event.pk in scope),
+        changes=changes_since(export, listed=scope, present=present),
+    )
 
 
 def export_section(*, race: Race, event: Event | None, statuses: Sequence[EventStatus], now: datetime) -> ExportSection:
     """`statuses`: of the event, or of the race's current events."""
     zone = zone_of(race.timezone)
     made = StartListExport.objects.filter(race=race).order_by("-made_at", "-pk").select_related("made_by", "event")
-    exports = list((made.filter(event=event) if event else made).defer("event__raw")[:EXPORTS_SHOWN])
-    compared = exports_compared(exports, race=race, now=now)
+    exports = (made.filter(event=event) if event else made).defer("snapshot", "event__raw")[:EXPORTS_SHOWN]
     shown = [status for status in statuses if event or not status.gone]
     return ExportSection(
         race_pk=race.pk,
@@ -190,10 +180,7 @@ def export_section(*, race: Race, event: Event | None, statuses: Sequence[EventS
         as_of=moment(oldest(status.checked_at for status in shown), zone=zone, now=now),
         withdrawals_as_of=moment(oldest(status.removals_checked_at for status in shown), zone=zone, now=now),
         notes=tuple(filter(None, (_not_current(status) for status in shown))),
-        exports=tuple(
-            _export_row(export, changes=len(beside.changes), zone=zone, now=now)
-            for export, beside in zip(exports, compared, strict=True)
-        ),
+        exports=tuple(_export_row(export, zone=zone, now=now) for export in exports),
     )
 
 
@@ -206,7 +193,7 @@ def _not_current(status: EventStatus) -> str:
     return f"The start list of {status.name} is not current ({status.status.word.lower()}{why})."
 
 
-def _export_row(export: StartListExport, *, changes: int, zone: tzinfo, now: datetime) -> ExportRow:
+def _export_row(export: StartListExport, *, zone: tzinfo, now: datetime) -> ExportRow:
     return ExportRow(
         pk=export.pk,
         scope=export.event.name if export.event else "All events",
@@ -215,20 +202,20 @@ def _export_row(export: StartListExport, *, changes: int, zone: tzinfo, now: dat
         made_by=export.made_by.get_username() if export.made_by else "an account that was deleted",
         as_of=moment(export.as_of, zone=zone, now=now),
         rows=export.rows,
-        changes=changes,
     )
 
 
-def changes_page(*, export: StartListExport, race: Race, statuses: Sequence[EventStatus], now: datetime) -> ChangesPage:
-    """`race` from `with_switches`; `statuses`: of the race's events, as far as they are current."""
-    zone = zone_of(race.timezone)
-    (compared,) = exports_compared([export], race=race, now=now)
+def changes_page(*, export: StartListExport, now: datetime, policy: Policy) -> ChangesPage:
+    """`export` with its race and what that one's header needs."""
+    race, zone = export.race, zone_of(export.race.timezone)
+    compared = export_compared(export, now=now)
     shown = with_times(compared.changes[:CHANGES_SHOWN])
-    listed = {event.pk for event in compared.listed}
-    stale = (_not_current(status) for status in statuses if status.pk in listed)
+    beat = last_beat(now=now, policy=policy)
+    statuses = event_statuses(compared.events, beat=beat, now=now, policy=policy, runs=False, people=False)
+    stale = (_not_current(status) for status in statuses)
     return ChangesPage(
         race=race_header(race, now=now),
-        export=_export_row(export, changes=len(compared.changes), zone=zone, now=now),
+        export=_export_row(export, zone=zone, now=now),
         event_pk=export.event_id,
         summary=summary(compared.changes),
         since=local_text(export.made_at, zone=zone, now=now),

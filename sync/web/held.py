@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from races.models import HeldRemoval
+from django.db.models import OuterRef, QuerySet, Subquery
+
+from races.models import Event, HeldRemoval
 from sync.web.times import Moment, moment
 
 # More than these at once is one cause, not so many: RunSignUp answers with too little.
@@ -25,9 +27,10 @@ class HeldRow:
     since: Moment | None
 
 
-def open_held(event_pk: int) -> int | None:
-    """The pk of what waits for a decision."""
-    return HeldRemoval.objects.filter(event_id=event_pk, decided_at=None).values_list("pk", flat=True).first()
+def with_open_held(events: QuerySet[Event]) -> QuerySet[Event]:
+    """Each with `open_held`: the pk of what waits for a decision."""
+    waiting = HeldRemoval.objects.filter(event=OuterRef("pk"), decided_at=None)
+    return events.annotate(open_held=Subquery(waiting.values("pk")[:1]))
 
 
 def held_rows(*, now: datetime) -> tuple[HeldRow, ...]:

@@ -11,7 +11,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render, resolve_url
-from django.utils.cache import get_conditional_response, patch_cache_control
+from django.utils.cache import get_conditional_response, patch_cache_control, patch_vary_headers
 from django_htmx.http import HttpResponseClientRedirect
 
 View = Callable[..., HttpResponse]
@@ -25,6 +25,16 @@ def fragment(request: HttpRequest, template: str, context: dict[str, object]) ->
     # "no-cache" lets the browser keep it but asks each time; nobody else's cache may.
     patch_cache_control(response, private=True, no_cache=True)
     return get_conditional_response(request, etag=etag, response=response) or response
+
+
+def part(request: HttpRequest, template: str, context: dict[str, object]) -> HttpResponse:
+    """A part that its page loads once it is there: the fragment. To a reader without JavaScript, who follows the link
+    that stands in its place, a page of its own; `context` has `back_url` and `back_text` for it."""
+    is_page = not getattr(request, "htmx", False)
+    response = fragment(request, "races/part_page.html" if is_page else template, {**context, "part": template})
+    # One address, two answers: the browser must not show the one for the other.
+    patch_vary_headers(response, ["HX-Request"])
+    return response
 
 
 def polled(view: View) -> View:

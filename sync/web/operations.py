@@ -10,6 +10,7 @@ from django.db.models import Count, Sum
 
 from partners.models import ApiUsage, CallBudget, Credential
 from partners.used_elsewhere import elsewhere_text
+from sync.core.policy import Policy
 from sync.models import Cycle, EventSync, Outcome, SyncRun
 from sync.web.held import HeldRow, held_rows
 from sync.web.runs import RunRow, run_row, short_error
@@ -40,6 +41,7 @@ class TierCount:
 class CycleRow:
     """`tiers` from the most urgent on; `outcomes` (word, count) of what it picked, the zeros left out."""
 
+    pk: int
     started: Moment
     seconds: str
     tiers: tuple[TierCount, ...]
@@ -111,14 +113,14 @@ class Operations:
     held: tuple[HeldRow, ...]
 
 
-def operations(*, now: datetime) -> Operations:
-    beat = last_beat(now=now)
+def operations(*, now: datetime, policy: Policy) -> Operations:
+    beat = last_beat(now=now, policy=policy)
     keys = _keys(now=now)
     return Operations(
         beat=moment(beat.at, zone=UTC, now=now),
         is_silent=beat.is_silent,
         banner=banner_text(beat, zone=UTC, now=now),
-        cycles=tuple(_cycle(cycle, now=now) for cycle in Cycle.objects.order_by("-started_at")[:CYCLES]),
+        cycles=tuple(cycle_row(cycle, now=now) for cycle in Cycle.objects.order_by("-started_at")[:CYCLES]),
         keys=keys[:KEYS],
         keys_left=max(0, len(keys) - KEYS),
         failing=_failing(now=now),
@@ -126,7 +128,7 @@ def operations(*, now: datetime) -> Operations:
     )
 
 
-def _cycle(cycle: Cycle, *, now: datetime) -> CycleRow:
+def cycle_row(cycle: Cycle, *, now: datetime) -> CycleRow:
     started = moment(cycle.started_at, zone=UTC, now=now)
     assert started is not None  # noqa: S101 - a cycle always has a start
     took = f"{(cycle.finished_at - cycle.started_at).total_seconds():.2f} s" if cycle.finished_at else "not finished"
@@ -142,7 +144,7 @@ def _cycle(cycle: Cycle, *, now: datetime) -> CycleRow:
     outcomes = tuple(
         (OUTCOMES[outcome.value][0].lower(), count) for outcome in Outcome if (count := getattr(cycle, outcome.value))
     )
-    return CycleRow(started=started, seconds=took, tiers=tiers, outcomes=outcomes, calls=cycle.calls)
+    return CycleRow(pk=cycle.pk, started=started, seconds=took, tiers=tiers, outcomes=outcomes, calls=cycle.calls)
 
 
 def _keys(*, now: datetime) -> tuple[KeyRow, ...]:

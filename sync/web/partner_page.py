@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from django.db.models import Count, OuterRef, Q, Subquery, Sum
 
-from partners.models import ApiUsage, CallBudget, Credential, TimingPartner
+from partners.models import ApiUsage, Credential, TimingPartner
 from partners.used_elsewhere import elsewhere_text
 from races.models import Event, Race
 from sync.core.forecast import LOWER_BOUND, Colour, Interval, worst_by_day
@@ -99,7 +99,6 @@ class PartnerPage:
 def partner_page(*, partner: TimingPartner, now: datetime, policy: Policy) -> PartnerPage:
     minutes = ApiUsage.objects.filter(credential__partner=partner, minute__gt=now - timedelta(hours=1))
     calls = dict(minutes.values_list("credential_id").annotate(made=Sum("calls")))
-    budgets = CallBudget.objects.filter(credential__partner=partner).in_bulk()
     races = partner.races.count()
     shown = _races(partner, now=now)
     return PartnerPage(
@@ -113,7 +112,6 @@ def partner_page(*, partner: TimingPartner, now: datetime, policy: Policy) -> Pa
             _panel(
                 outlook,
                 calls=calls.get(outlook.credential.pk, 0),
-                budget=budgets.get(outlook.credential.pk),
                 policy=policy,
                 now=now,
             )
@@ -121,11 +119,11 @@ def partner_page(*, partner: TimingPartner, now: datetime, policy: Policy) -> Pa
         ),
         races=shown,
         races_left=races - len(shown),
-        banner=banner_text(last_beat(now=now), zone=UTC, now=now),
+        banner=banner_text(last_beat(now=now, policy=policy), zone=UTC, now=now),
     )
 
 
-def _panel(outlook: KeyOutlook, *, calls: int, budget: CallBudget | None, policy: Policy, now: datetime) -> KeyPanel:
+def _panel(outlook: KeyOutlook, *, calls: int, policy: Policy, now: datetime) -> KeyPanel:
     key, coming = outlook.credential, outlook.forecast
     state, kind = _state(outlook)
     forecast_kind = KIND_OF_COLOUR[coming.colour]
@@ -136,7 +134,7 @@ def _panel(outlook: KeyOutlook, *, calls: int, budget: CallBudget | None, policy
         kind=kind,
         icon=ICONS[kind],
         detail=outlook.blocked or key.status_detail,
-        elsewhere=elsewhere_text(budget, limit=key.hourly_limit, now=now),
+        elsewhere=elsewhere_text(getattr(key, "budget", None), limit=key.hourly_limit, now=now),
         calls=calls,
         limit=coming.limit,
         percent=round(100 * calls / coming.limit),

@@ -1,23 +1,23 @@
 """The parts of the race page that look ahead: is the race ready, and which of its events raise doubts.
 
-Not in the live part: they look at every participant, and what they find changes by the hour, not by the second.
+Not in the live part: they look at every participant, and what they find changes by the hour, not by the second. The
+page keeps their place and loads them once it is there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from races.models import Event, Race
 from sync.core.findings import Finding
 from sync.core.policy import Policy
-from sync.services.findings import events_findings
-from sync.services.policies import policy_now
-from sync.services.readiness import race_readiness
+from sync.core.readiness import is_prominent
+from sync.services.findings import events_findings, start_facts
+from sync.services.readiness import asked_to_be_ready, race_readiness
 from sync.web.doubts import KIND_OF_STATE, STATE_OF_SEVERITY, ReadinessView, readiness_view
-from sync.web.event_status import with_state
-from sync.web.race_status import current_events
+from sync.web.race_status import events_now
 from sync.web.words import Kind
 
 EVENTS_NAMED = 20
@@ -35,39 +35,41 @@ class EventDoubts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RaceChecks:
-    """`readiness` None: it starts later than in a week, or is over. `is_prominent`: its last day has begun."""
+class RaceDoubts:
+    """The events that raise doubts, at most EVENTS_NAMED; `left` are not named."""
 
     race_pk: int
-    readiness: ReadinessView | None
+    events: tuple[EventDoubts, ...]
+    left: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChecksPlace:
+    """Where the page keeps a place for the readiness: none when it starts later than in a week, is over or is switched
+    off. `is_prominent`: above the events, once its last day has begun."""
+
+    is_shown: bool
     is_prominent: bool
-    doubts: tuple[EventDoubts, ...] = ()
-    doubts_left: int = 0
 
 
-def race_checks(*, race: Race, now: datetime) -> RaceChecks:
-    """What the whole page shows."""
-    policy = policy_now()
-    events = list(with_state(current_events([race.pk], now=now)))
+def checks_place(events: Sequence[Event], *, now: datetime, policy: Policy) -> ChecksPlace:
+    """`events`: those of the race's `events_now`."""
+    asked = asked_to_be_ready(events, now=now, policy=policy)
+    starts = [start_facts(event) for event in asked]
+    return ChecksPlace(is_shown=bool(asked), is_prominent=is_prominent(starts, now=now, policy=policy))
+
+
+def race_checks(*, race: Race, now: datetime, policy: Policy) -> ReadinessView | None:
+    """None when nothing is asked of the race."""
+    ready = race_readiness(events=events_now(race, now=now), now=now, policy=policy)
+    return readiness_view(ready.readiness) if ready else None
+
+
+def race_doubts(*, race: Race, now: datetime, policy: Policy) -> RaceDoubts:
+    events = events_now(race, now=now)
     found = events_findings(events=events, now=now, policy=policy)
     doubts = tuple(_doubts(event, found[event.pk]) for event in events if found[event.pk])
-    ready = _readiness(race, events, now=now, policy=policy)
-    return replace(ready, doubts=doubts[:EVENTS_NAMED], doubts_left=max(0, len(doubts) - EVENTS_NAMED))
-
-
-def readiness_checks(*, race: Race, now: datetime) -> RaceChecks:
-    """What the page asks for again every minute: the doubts are left out."""
-    events = list(with_state(current_events([race.pk], now=now)))
-    return _readiness(race, events, now=now, policy=policy_now())
-
-
-def _readiness(race: Race, events: Sequence[Event], *, now: datetime, policy: Policy) -> RaceChecks:
-    ready = race_readiness(race=race, events=events, now=now, policy=policy)
-    return RaceChecks(
-        race_pk=race.pk,
-        readiness=readiness_view(ready.readiness) if ready else None,
-        is_prominent=ready is not None and ready.is_prominent,
-    )
+    return RaceDoubts(race_pk=race.pk, events=doubts[:EVENTS_NAMED], left=max(0, len(doubts) - EVENTS_NAMED))
 
 
 def _doubts(event: Event, found: Sequence[Finding]) -> EventDoubts:

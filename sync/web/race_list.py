@@ -55,11 +55,9 @@ class RaceList:
 def race_list(*, races: QuerySet[Race], search: str, page_number: str | None, now: datetime) -> RaceList:
     """One page of `races`, which are those that the reader may see; of those, the ones that `search` finds."""
     search = search.replace("\x00", "").strip()[:SEARCH_CHARACTERS]
-    races = _found(races, search)
+    races = races_found(races, search)
     page = Paginator(range(races.count()), RACES_PER_PAGE).get_page(page_number)
-    shown = (
-        _coming_first(races, first=page.start_index() - 1, end=page.end_index(), now=now) if page.object_list else []
-    )
+    shown = coming_first(races, first=page.start_index() - 1, end=page.end_index(), now=now) if page.object_list else []
     policy = policy_now()
     beat = last_beat(now=now, policy=policy)
     events = list(with_state(current_events([race.pk for race in shown], now=now)))
@@ -74,7 +72,7 @@ def race_list(*, races: QuerySet[Race], search: str, page_number: str | None, no
     return RaceList(rows=rows, page=page, search=search, banner=banner_text(beat, zone=UTC, now=now))
 
 
-def _found(races: QuerySet[Race], search: str) -> QuerySet[Race]:
+def races_found(races: QuerySet[Race], search: str) -> QuerySet[Race]:
     """Each word is a part of the name or of the place, or the race's id at the provider."""
     for word in search.replace(",", " ").split()[:SEARCH_WORDS]:
         matches = Q(name__icontains=word) | Q(city__icontains=word) | Q(state__iexact=word)
@@ -84,7 +82,7 @@ def _found(races: QuerySet[Race], search: str) -> QuerySet[Race]:
     return races
 
 
-def _coming_first(races: QuerySet[Race], *, first: int, end: int, now: datetime) -> list[Race]:
+def coming_first(races: QuerySet[Race], *, first: int, end: int, now: datetime) -> list[Race]:
     """Places `first` to `end`: the races of today and of the time ahead by their start, then the others, the latest
     first. A race that started stays in its place for half a day after its last start.
 

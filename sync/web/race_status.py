@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
-from django.db.models import F, Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, F, Max, OuterRef, Q, QuerySet, Subquery, Window
 
 from races.models import Event, Race
+from sync.core.policy import Policy
 from sync.core.tiers import zone_of
-from sync.services.policies import policy_now
 from sync.web.asked import Asked, asked_note
 from sync.web.event_status import EventStatus, event_statuses, participant_counts, with_state
 from sync.web.race_sentence import Sentence, race_sentence
@@ -61,25 +61,28 @@ class RacePage:
     banner: str
 
 
-def race_page(*, race: Race, now: datetime) -> RacePage:
-    """`race` from `with_switches`."""
+def race_page(*, race: Race, events: Sequence[Event], now: datetime, policy: Policy) -> RacePage:
+    """`race` from `with_switches`; `events`: its `events_now`."""
     zone = zone_of(race.timezone)
-    policy = policy_now()
     beat = last_beat(now=now, policy=policy)
-    current = current_events([race.pk], now=now)
-    statuses = event_statuses(list(with_state(current)), beat=beat, now=now, policy=policy)
+    statuses = event_statuses(events, beat=beat, now=now, policy=policy)
     past = Event.objects.filter(race=race).exclude(pk__in=[status.pk for status in statuses])
-    earlier = list(past.defer("raw").order_by("-starts_at", "name")[: EARLIER_EVENTS + 1])
-    left = past.count() - EARLIER_EVENTS if len(earlier) > EARLIER_EVENTS else 0
+    counted = past.defer("raw").annotate(in_all=Window(Count("pk")))
+    earlier = list(counted.order_by("-starts_at", "name")[:EARLIER_EVENTS])
     return RacePage(
         header=race_header(race, now=now),
         sentence=race_sentence(statuses, beat=beat, zone=zone, now=now),
         asked=asked_note(statuses, zone=zone, now=now),
         events=statuses,
-        earlier=_earlier(earlier[:EARLIER_EVENTS], zone=zone, now=now),
-        earlier_left=left,
+        earlier=_earlier(earlier, zone=zone, now=now),
+        earlier_left=earlier[0].in_all - len(earlier) if earlier else 0,
         banner=banner_text(beat, zone=zone, now=now),
     )
+
+
+def events_now(race: Race, *, now: datetime) -> list[Event]:
+    """Its current events with their state."""
+    return list(with_state(current_events([race.pk], now=now)))
 
 
 def race_header(race: Race, *, now: datetime) -> RaceHeader:
@@ -116,7 +119,7 @@ def current_events(race_ids: Sequence[int], *, now: datetime) -> QuerySet[Event]
 
 
 def _earlier(events: Sequence[Event], *, zone: tzinfo, now: datetime) -> tuple[EarlierEvent, ...]:
-    counts = participant_counts([event.pk for event in events])
+    counts = participant_counts([event.pk for event in events]) if events else {}
     return tuple(
         EarlierEvent(
             pk=event.pk,

@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 
 from races.models import Event
 from sync.core.gap_causes import NEW_HERE
+from sync.core.policy import Policy
 from sync.core.receipt import DayFigures, Gap, Receipt, gap_text, missed_text, receipt_text
 from sync.core.tiers import zone_of
 from sync.core.time_words import Clock, span_words
-from sync.services.policies import policy_now
 from sync.services.receipt import event_receipt
 from sync.web.event_status import Counts, participant_counts
 from sync.web.race_status import RaceHeader, race_header
@@ -69,16 +69,16 @@ class ReceiptPage:
     days: tuple[DayRow, ...] = ()
 
 
-def receipt_line(*, event: Event, now: datetime) -> ReceiptLine | None:
+def receipt_line(*, event: Event, now: datetime, policy: Policy) -> ReceiptLine | None:
     """`event` with its race."""
-    receipt = event_receipt(event=event, now=now, policy=policy_now())
+    receipt = event_receipt(event=event, now=now, policy=policy)
     return None if receipt is None else _line(receipt, Clock(zone=zone_of(event.race.timezone), now=now))
 
 
-def receipt_page(*, event: Event, now: datetime) -> ReceiptPage:
+def receipt_page(*, event: Event, now: datetime, policy: Policy) -> ReceiptPage:
     """`event` from `events_with_race`."""
     zone = zone_of(event.race.timezone)
-    receipt = event_receipt(event=event, now=now, policy=policy_now())
+    receipt = event_receipt(event=event, now=now, policy=policy)
     header = race_header(event.race, now=now)
     starts = moment(event.starts_at, zone=zone, now=now, seconds=False)
     if receipt is None:

@@ -9,7 +9,6 @@ from sync.core.policy import Policy
 from sync.core.status import is_silent
 from sync.models import Heartbeat
 from sync.services.cycles import HEARTBEAT
-from sync.services.policies import policy_now
 from sync.web.times import local_text, relative_text
 
 
@@ -21,10 +20,9 @@ class Beat:
     is_silent: bool
 
 
-def last_beat(*, now: datetime, policy: Policy | None = None) -> Beat:
-    """`policy`: the one in force, unless the caller has read it already."""
+def last_beat(*, now: datetime, policy: Policy) -> Beat:
     at = Heartbeat.objects.filter(name=HEARTBEAT).values_list("beat_at", flat=True).first()
-    return Beat(at=at, is_silent=is_silent(at, now=now, policy=policy or policy_now()))
+    return Beat(at=at, is_silent=is_silent(at, now=now, policy=policy))
 
 
 def banner_text(beat: Beat, *, zone: tzinfo, now: datetime) -> str:

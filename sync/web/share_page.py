@@ -16,9 +16,9 @@ from sync.core.tiers import zone_of
 from sync.services.policies import policy_now
 from sync.services.readiness import race_readiness
 from sync.web.doubts import readiness_view
-from sync.web.event_status import EventStatus, event_statuses, with_state
+from sync.web.event_status import EventStatus, event_statuses
 from sync.web.race_sentence import Sentence, race_sentence
-from sync.web.race_status import current_events
+from sync.web.race_status import events_now
 from sync.web.scheduler import banner_text, last_beat
 from sync.web.times import Moment, moment
 from sync.web.words import Kind
@@ -61,8 +61,8 @@ class SharePage:
 
 def share_page(*, race: Race, link: ShareLink, now: datetime) -> SharePage:
     zone, policy = zone_of(race.timezone), policy_now()
-    events = _events(race, now=now)
-    ready_word, ready = _readiness(race, events, policy=policy, now=now)
+    events = events_now(race, now=now)
+    ready_word, ready = _readiness(events, policy=policy, now=now)
     return SharePage(
         name=race.name,
         place=", ".join(part for part in (race.city, race.state) if part),
@@ -75,11 +75,7 @@ def share_page(*, race: Race, link: ShareLink, now: datetime) -> SharePage:
 
 
 def share_status(*, race: Race, now: datetime) -> ShareStatus:
-    return _status(race, _events(race, now=now), policy=policy_now(), now=now)
-
-
-def _events(race: Race, *, now: datetime) -> list[Event]:
-    return list(with_state(current_events([race.pk], now=now)))
+    return _status(race, events_now(race, now=now), policy=policy_now(), now=now)
 
 
 def _status(race: Race, events: Sequence[Event], *, policy: Policy, now: datetime) -> ShareStatus:
@@ -117,9 +113,9 @@ def _reason(event: EventStatus) -> str:
 
 
 def _readiness(
-    race: Race, events: Sequence[Event], *, policy: Policy, now: datetime
+    events: Sequence[Event], *, policy: Policy, now: datetime
 ) -> tuple[ReadyWord | None, tuple[ReadyWord, ...]]:
-    found = race_readiness(race=race, events=events, now=now, policy=policy)
+    found = race_readiness(events=events, now=now, policy=policy)
     if found is None:
         return None, ()
     view = readiness_view(found.readiness)

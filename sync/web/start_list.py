@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.core.paginator import Page, Paginator
+from django.db.models import Case, F, JSONField, OuterRef, Subquery, When
+from django.db.models.functions import JSONObject
 
 from races.change_words import REMOVED_REASONS
 from races.history import bib_holdings
@@ -64,9 +67,9 @@ class StartList:
     former: tuple[FormerHolder, ...]
 
 
-def start_list(*, event: Event, search: str, page_number: str | None, now: datetime) -> StartList:
-    """`event` with its race. The search folds names in Python: an event has some thousands of people, and the database
-    has no folding of its own without an extension."""
+def start_list(*, event: Event, everybody: int, search: str, page_number: str | None, now: datetime) -> StartList:
+    """`event` with its race; `everybody`: how many people it has, withdrawn ones included. The search folds names in
+    Python: an event has some thousands of people, and the database has no folding of its own without an extension."""
     search = search.replace("\x00", "").strip()[:SEARCH_CHARACTERS]
     words = search_words(search)
     in_order = Participant.objects.filter(event=event).order_by("last_name", "first_name", "registration_id")
@@ -74,11 +77,12 @@ def start_list(*, event: Event, search: str, page_number: str | None, now: datet
         names = in_order.values_list("pk", "bib", "first_name", "middle_name", "last_name")
         found = [pk for pk, bib, *parts in names if is_found(words, bib=bib, names=parts)]
         page = Paginator(found, PEOPLE_PER_PAGE).get_page(page_number)
+        rows = in_order.filter(pk__in=page.object_list)
     else:
-        page = Paginator(in_order.values_list("pk", flat=True), PEOPLE_PER_PAGE).get_page(page_number)
-    rows = list(in_order.filter(pk__in=list(page.object_list)).only(*SHOWN))
-    moved_to = _moved_to(rows, event=event)
-    people = tuple(_person(row, event=event, moved_to=moved_to, now=now) for row in rows)
+        page = Paginator(range(everybody), PEOPLE_PER_PAGE).get_page(page_number)
+        first = (page.number - 1) * PEOPLE_PER_PAGE
+        rows = in_order.filter(pk__in=in_order.values("pk")[first : first + PEOPLE_PER_PAGE])
+    people = tuple(_person(row, event=event, now=now) for row in rows.annotate(moved_to=_moved_to(event)).only(*SHOWN))
     former = _former_holders(search, event=event, now=now) if len(words) == 1 else ()
     return StartList(people=people, page=page, search=search, former=former)
 
@@ -96,26 +100,18 @@ def _former_holders(search: str, *, event: Event, now: datetime) -> tuple[Former
     return tuple(found)
 
 
-def _moved_to(rows: Sequence[Participant], *, event: Event) -> dict[int, str]:
-    """Per registration that was transferred: the words for where to, as far as the mirror has the new one."""
-    successors = [row.successor_registration_id or 0 for row in rows if row.removed_reason == "transferred"]
-    found = Participant.objects.filter(event__race=event.race_id, registration_id__in=successors)
-    events: dict[int, tuple[int, str]] = {}
-    # The active one last: a registration may have passed through several events.
-    for registration, pk, name, removed in found.values_list(
-        "registration_id", "event_id", "event__name", "removed_at"
-    ):
-        if removed is None or registration not in events:
-            events[registration] = (pk, name)
-    words = {}
-    for row in rows:
-        where = events.get(row.successor_registration_id or 0)
-        if where is not None:
-            words[row.pk] = "passed on to another registration" if where[0] == event.pk else f"moved to {where[1]}"
-    return words
+def _moved_to(event: Event) -> Case:
+    """Where who was transferred is now, as far as the mirror has the new registration: its event's pk and name. It may
+    have passed through several events itself: where it is active counts."""
+    successors = Participant.objects.filter(
+        event__race=event.race_id, registration_id=OuterRef("successor_registration_id")
+    ).order_by(F("removed_at").asc(nulls_first=True))
+    where = successors.values(where=JSONObject(event="event_id", name="event__name"))[:1]
+    return Case(When(removed_reason="transferred", then=Subquery(where)), default=None, output_field=JSONField())
 
 
-def _person(row: Participant, *, event: Event, moved_to: dict[int, str], now: datetime) -> Person:
+def _person(row: Any, *, event: Event, now: datetime) -> Person:
+    """`row`: a Participant with `moved_to`."""
     names: Sequence[str] = (row.first_name, row.middle_name, row.last_name)
     return Person(
         pk=row.pk,
@@ -127,5 +123,12 @@ def _person(row: Participant, *, event: Event, moved_to: dict[int, str], now: da
         team=row.team_name,
         is_anonymous=row.is_anonymous,
         withdrawn=moment(row.removed_at, zone=zone_of(event.race.timezone), now=now),
-        reason=moved_to.get(row.pk, REMOVED_REASONS.get(row.removed_reason, row.removed_reason)),
+        reason=_reason(row, event=event),
     )
+
+
+def _reason(row: Any, *, event: Event) -> str:
+    if row.moved_to is None:
+        return REMOVED_REASONS.get(row.removed_reason, row.removed_reason)
+    same = row.moved_to["event"] == event.pk
+    return "passed on to another registration" if same else f"moved to {row.moved_to['name']}"

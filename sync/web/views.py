@@ -7,6 +7,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.templatetags.static import static
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
@@ -27,7 +28,7 @@ from sync.web import race_status
 from sync.web.asked import is_asked
 from sync.web.event_runs import run_filter
 from sync.web.exports import export_section
-from sync.web.live import fragment, polled
+from sync.web.live import fragment, part, polled
 
 
 def _race(request: HttpRequest, pk: int) -> Race:
@@ -62,25 +63,52 @@ def _race_list_context(request: HttpRequest) -> dict[str, object]:
 @never_cache
 @require_GET
 def race_page(request: HttpRequest, race_pk: int) -> HttpResponse:
-    race, now = _race(request, race_pk), database_now()
-    status = race_status.race_page(race=race, now=now)
-    exports = export_section(race=race, event=None, statuses=status.events, now=now)
-    checks = checks_selector.race_checks(race=race, now=now)
-    return render(request, "races/race_page.html", {**_race_context(status), "exports": exports, "checks": checks})
+    race, now, policy = _race(request, race_pk), database_now(), policy_now()
+    events = race_status.events_now(race, now=now)
+    status = race_status.race_page(race=race, events=events, now=now, policy=policy)
+    context = {
+        **_race_context(status),
+        "exports": export_section(race=race, event=None, statuses=status.events, now=now),
+        "checks": checks_selector.checks_place(events, now=now, policy=policy),
+    }
+    return render(request, "races/race_page.html", context)
 
 
 @require_GET
 @polled
 def race_checks(request: HttpRequest, race_pk: int) -> HttpResponse:
-    checks = checks_selector.readiness_checks(race=_race(request, race_pk), now=database_now())
-    return fragment(request, "races/_race_checks.html", {"checks": checks})
+    race = _race(request, race_pk)
+    readiness = checks_selector.race_checks(race=race, now=database_now(), policy=policy_now())
+    nothing = "" if readiness else "Nothing has to be ready yet."
+    context = {"readiness": readiness, "nothing": nothing, **_part_of(race)}
+    return part(request, "races/_race_checks.html", context)
+
+
+@require_GET
+@polled
+def race_doubts(request: HttpRequest, race_pk: int) -> HttpResponse:
+    race = _race(request, race_pk)
+    found = checks_selector.race_doubts(race=race, now=database_now(), policy=policy_now())
+    context = {"found": found, "nothing": "" if found.events else "No doubts.", **_part_of(race)}
+    return part(request, "races/_race_doubts.html", context)
 
 
 @require_GET
 @polled
 def race_live(request: HttpRequest, race_pk: int) -> HttpResponse:
-    status = race_status.race_page(race=_race(request, race_pk), now=database_now())
+    race, now = _race(request, race_pk), database_now()
+    events = race_status.events_now(race, now=now)
+    status = race_status.race_page(race=race, events=events, now=now, policy=policy_now())
     return fragment(request, "races/_race_live.html", _race_context(status))
+
+
+def _part_of(whole: Race | Event) -> dict[str, object]:
+    """What `part` needs of the page that a part belongs to."""
+    if isinstance(whole, Event):
+        url = reverse("event_page", args=[whole.race_id, whole.pk])
+    else:
+        url = reverse("race_page", args=[whole.pk])
+    return {"back_text": whole.name, "back_url": url, "section": "races"}
 
 
 def _race_context(status: race_status.RacePage) -> dict[str, object]:
@@ -99,6 +127,7 @@ def event_page(request: HttpRequest, race_pk: int, event_pk: int) -> HttpRespons
         run=request.GET.get("run"),
         run_filter=run_filter(outcome=request.GET.get("outcome", ""), trigger=request.GET.get("trigger", "")),
         now=now,
+        policy=policy_now(),
     )
     context = {
         "shown": shown,
@@ -114,15 +143,26 @@ def event_page(request: HttpRequest, race_pk: int, event_pk: int) -> HttpRespons
 @require_GET
 @polled
 def event_live(request: HttpRequest, race_pk: int, event_pk: int) -> HttpResponse:
-    head = event_selector.event_head(event=_event(request, race_pk, event_pk), now=database_now())
+    event = _event(request, race_pk, event_pk)
+    head = event_selector.event_head(event=event, now=database_now(), policy=policy_now())
     return fragment(request, "races/_event_live.html", {"head": head, "banner": head.banner})
 
 
 @require_GET
 @polled
 def event_why(request: HttpRequest, race_pk: int, event_pk: int) -> HttpResponse:
-    why = why_selector.event_why(event=_event(request, race_pk, event_pk), now=database_now())
-    return fragment(request, "races/_event_why.html", {"why": why})
+    event = _event(request, race_pk, event_pk)
+    why = why_selector.event_why(event=event, now=database_now(), policy=policy_now())
+    return part(request, "races/_event_why.html", {"why": why, **_part_of(event)})
+
+
+@require_GET
+@polled
+def event_doubts(request: HttpRequest, race_pk: int, event_pk: int) -> HttpResponse:
+    event = _event(request, race_pk, event_pk)
+    found = event_selector.event_doubts(event=event, now=database_now(), policy=policy_now())
+    context = {"found": found, "nothing": "" if found.doubts else "No doubts.", **_part_of(event)}
+    return part(request, "races/_event_doubts.html", context)
 
 
 @require_POST
@@ -156,7 +196,7 @@ def operations_live(request: HttpRequest) -> HttpResponse:
 def _operations_context(request: HttpRequest) -> dict[str, object]:
     if not getattr(request.user, "is_staff", False):
         raise Http404
-    machine = operations_selector.operations(now=database_now())
+    machine = operations_selector.operations(now=database_now(), policy=policy_now())
     return {"machine": machine, "banner": machine.banner, "section": "operations"}
 
 

@@ -19,7 +19,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
 # A poll every 5 s, and a slow machine.
 SOON = 15_000
-PAGES = ["race_list", "race_page", "event_page", "operations", "login"]
+PAGES = ["race_list", "race_page", "event_page", "operations", "runs", "cycles", "search", "login"]
+NOT_LIVE = {"runs", "cycles", "search", "login"}
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +99,7 @@ def test_a_page_shows_a_new_sync_without_being_loaded_again(open_page, event):
     expect(page.locator(".counts dd").first).to_have_text("4", timeout=SOON)
     assert page.evaluate("window.loadedOnce") is True
     # What the reader opened stays open.
-    expect(page.locator("details")).to_have_attribute("open", "")
+    expect(page.locator(f"#runs-{event.pk}")).to_have_attribute("open", "")
     assert page.messages == []
 
 
@@ -137,7 +138,7 @@ def test_a_list_that_became_late_is_announced_once(open_page, event):
 @pytest.mark.parametrize("name", PAGES)
 def test_the_console_stays_empty(open_page, name):
     page = open_page(name)
-    if name != "login":
+    if name not in NOT_LIVE:
         with page.expect_response(lambda response: "/live/" in response.url, timeout=SOON):
             pass
 
@@ -152,7 +153,7 @@ def test_a_phone_never_scrolls_sideways(open_page, name):
 
 
 @pytest.mark.parametrize("width", [360, 390, 640, 800, 1000, 1280])
-@pytest.mark.parametrize("name", ["race_page", "event_page", "operations"])
+@pytest.mark.parametrize("name", ["race_page", "event_page", "operations", "runs"])
 def test_no_column_of_a_table_is_out_of_sight(open_page, event, name, width):
     for number in range(2):
         EventFactory(race=event.race, name=f"More {number}", starts_at=event.starts_at)
@@ -236,3 +237,25 @@ def test_everything_works_without_javascript(open_page, event):
     page.get_by_label("Name or bib").fill("nobody of that name")
     page.get_by_role("button", name="Search").click()
     expect(page.locator("main")).to_contain_text("Nobody here is called")
+
+
+def test_the_search_works_without_javascript_and_by_keyboard(open_page):
+    page = open_page("operations", java_script_enabled=False)
+
+    page.get_by_label("Find a race, event, person, bib or id").fill("runner")
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_role("heading", name="People")).to_be_visible()
+    page.get_by_role("link", name="Ada Runner").first.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Ada Runner")
+
+
+def test_the_runs_are_filtered_without_javascript(open_page):
+    page = open_page("operations", java_script_enabled=False)
+
+    page.get_by_role("link", name="Runs", exact=True).click()
+    page.get_by_label("Outcome").select_option("Any problem")
+    page.get_by_role("button", name="Show", exact=True).click()
+
+    expect(page.locator(".ran tbody tr")).to_have_count(1)
+    expect(page.locator(".ran .error")).to_have_text("RunSignUp answered HTTP 502 and no JSON.")

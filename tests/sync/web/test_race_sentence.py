@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from partners.gate import database_now
 from partners.models import CallBudget
 from races.models import Event
 from sync.core.tiers import zone_of
 from sync.models import EventSync, Policy
+from sync.services.policies import policy_now
 from sync.web.event_status import event_statuses, with_state
 from sync.web.race_sentence import Sentence, race_sentence
 from sync.web.scheduler import last_beat
@@ -23,9 +23,9 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("heartbeat")]
 @pytest.fixture
 def sentence(race, now):
     def said() -> Sentence:
-        beat = last_beat(now=now)
+        beat = last_beat(now=now, policy=policy_now())
         events = list(with_state(Event.objects.filter(race=race).order_by("name")))
-        statuses = event_statuses(events, beat=beat, now=now)
+        statuses = event_statuses(events, beat=beat, now=now, policy=policy_now())
         return race_sentence(statuses, beat=beat, zone=zone_of(race.timezone), now=now)
 
     return said
@@ -81,14 +81,14 @@ def test_many_late_events_are_counted_and_the_first_are_listed(sentence, schedul
 
 def test_a_late_event_names_the_pause_that_the_provider_asked_for(sentence, race, scheduled, now):
     scheduled("5K", due_at=now - timedelta(minutes=9))
-    CallBudget.objects.create(credential=race.credential, paused_until=database_now() + timedelta(minutes=5))
+    CallBudget.objects.create(credential=race.credential, paused_until=now + timedelta(minutes=5))
 
     assert "RunSignUp asked the key to slow down, it is paused until" in sentence().text
 
 
 def test_a_late_event_names_a_key_whose_calls_are_used_up(sentence, race, scheduled, now):
     scheduled("5K", due_at=now - timedelta(minutes=9))
-    CallBudget.objects.create(credential=race.credential, theoretical_arrival_at=database_now() + timedelta(minutes=5))
+    CallBudget.objects.create(credential=race.credential, theoretical_arrival_at=now + timedelta(minutes=5))
 
     assert "The key has 0 calls free of its 1,000 an hour, too few for HIGH." in sentence().text
 
@@ -221,10 +221,10 @@ def test_different_reasons_stay_with_their_events(sentence, scheduled, run_of, n
     assert said.details[-1] == "Kids run: it waits for its turn in the schedule; was due 05:58:00 EDT, 2 min ago."
 
 
-def test_a_paused_key_is_said_before_anything_is_late(sentence, race, scheduled):
+def test_a_paused_key_is_said_before_anything_is_late(sentence, race, scheduled, now):
     scheduled("5K")
     scheduled("10K")
-    CallBudget.objects.create(credential=race.credential, paused_until=database_now() + timedelta(minutes=5))
+    CallBudget.objects.create(credential=race.credential, paused_until=now + timedelta(minutes=5))
 
     said = sentence()
 

@@ -61,8 +61,12 @@ def test_a_foreign_event_is_not_reached_through_ones_own_race(event, director, l
 
 
 def test_the_event_page_has_the_sentence_and_the_link(event, director, log_in):
-    page = log_in(director).get(reverse("event_page", args=[event.race_id, event.pk])).content.decode()
+    client, part = log_in(director), reverse("event_doubts", args=[event.race_id, event.pk])
+    page = client.get(reverse("event_page", args=[event.race_id, event.pk])).content.decode()
+    assert f'<div class="awaited-receipt" hx-get="{part}" hx-trigger="load' in page
+    assert f'<a href="{part}">Receipt and doubts</a>' in page
 
+    page = client.get(part).content.decode()
     assert "planned 540, done 538" in page
     assert f'<a href="{url_of(event)}">Receipt</a>' in page
 
@@ -85,7 +89,7 @@ def test_before_the_last_hours_the_page_says_that_there_is_nothing(event, direct
 
     client = log_in(director)
     assert "There is nothing to show" in client.get(url_of(event)).content.decode()
-    page = client.get(reverse("event_page", args=[event.race_id, event.pk])).content.decode()
+    page = client.get(reverse("event_doubts", args=[event.race_id, event.pk])).content.decode()
     assert "Receipt" not in page
 
 

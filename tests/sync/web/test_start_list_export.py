@@ -340,10 +340,18 @@ def test_the_pages_offer_the_download_and_list_the_last_ones(client, race, sched
     race_page = client.get(reverse("race_page", args=[race.pk]))
 
     (row,) = event_page.context["exports"].exports
-    assert (row.scope, row.format, row.rows, row.changes, row.made_by) == ("5K", "CSV", 3, 2, director.username)
-    assert "<strong>2 changes</strong> since" in event_page.content.decode()
-    assert [(row.scope, row.changes) for row in race_page.context["exports"].exports] == [("10K", 0), ("5K", 2)]
-    assert "No change since" in race_page.content.decode()
+    assert (row.scope, row.format, row.rows, row.made_by) == ("5K", "CSV", 3, director.username)
+    latest, first = race_page.context["exports"].exports
+    assert (latest.scope, first.scope) == ("10K", "5K")
+    for page, export, said in (
+        (event_page, row, "<strong>2 changes</strong> since"),
+        (race_page, first, "<strong>2 changes</strong> since"),
+        (race_page, latest, "No change since"),
+    ):
+        count = reverse("export_changes_count", args=[race.pk, export.pk])
+        link = f'<a href="{reverse("export_changes", args=[race.pk, export.pk])}" hx-get="{count}"'
+        assert link in page.content.decode()
+        assert client.get(count).content.decode() == said
 
 
 def test_the_pages_ask_the_same_for_one_export_and_for_many(client, race, event):

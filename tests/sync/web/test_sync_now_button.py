@@ -9,7 +9,6 @@ from django.test import Client
 from django.urls import reverse
 from django_q.models import OrmQ
 
-from partners.gate import database_now
 from partners.models import CallBudget
 from sync.models import EventSync
 
@@ -143,7 +142,7 @@ def test_a_sync_that_failed_says_why(log_in, director, race, scheduled, run_of):
 
 def test_a_sync_that_must_wait_for_a_paused_key_says_so(log_in, director, race, scheduled, now):
     scheduled(due_trigger="manual", due_at=now, picked_at=now)
-    CallBudget.objects.create(credential=race.credential, paused_until=database_now() + timedelta(minutes=5))
+    CallBudget.objects.create(credential=race.credential, paused_until=now + timedelta(minutes=5))
 
     assert "Sync now: 1 event must wait. RunSignUp asked the key to slow down" in live(log_in(director), race)
 

@@ -85,12 +85,14 @@ def test_explaining_changes_nothing_and_asks_a_fixed_number_of_queries(
     event_of, run_of, now, django_assert_num_queries
 ):
     event = event_of()
-    loaded = Event.objects.select_related("sync", "race__credential__partner").get(pk=event.pk)
-    with django_assert_num_queries(7):
+    loaded = Event.objects.select_related("sync", "race__credential__partner", "race__credential__budget").get(
+        pk=event.pk
+    )
+    with django_assert_num_queries(4):
         event_facts(event=loaded, now=now)
     for _ in range(5):
         run_of(event_of(), now - MINUTE)
-    with django_assert_num_queries(7) as captured:
+    with django_assert_num_queries(4) as captured:
         event_facts(event=loaded, now=now)
     assert all(query["sql"].startswith("SELECT") for query in captured.captured_queries)
 

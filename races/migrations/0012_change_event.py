@@ -23,7 +23,7 @@ def _event(**options):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("races", "0009_share_link"),
+        ("races", "0011_share_link"),
     ]
 
     operations = [

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('races', '0008_participant_successor'),
+        ('races', '0010_search_people'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
