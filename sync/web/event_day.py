@@ -83,8 +83,6 @@ class HourRow:
 class EventDayView:
     """`sentence`: the day in words; `note`: why there is no picture, or what it cannot show."""
 
-    event_pk: int
-    race_pk: int
     kind: Kind
     sentence: str
     changes: str
@@ -122,8 +120,6 @@ def event_day(*, event: Event, now: datetime, policy: Policy | None = None) -> E
 
 def _empty(event: Event, note: str) -> EventDayView:
     return EventDayView(
-        event_pk=event.pk,
-        race_pk=event.race_id,
         kind=Kind.IDLE,
         sentence="",
         changes="",
@@ -215,8 +211,6 @@ def _view(
     named = _named(drawn)
     clock = Clock(zone=zone, now=now)
     return EventDayView(
-        event_pk=event.pk,
-        race_pk=event.race_id,
         kind=KIND_OF_LENGTH[longest.length] if longest and longest.length is not Length.SHORT else Kind.GOOD,
         sentence=_sentence(day, is_over=is_over, clock=clock),
         changes=_changes_sentence(facts.changes, clock=clock),

@@ -80,7 +80,8 @@ def shown(event, now):
 
 
 def page_of(log_in, user, event) -> str:
-    return log_in(user).get(reverse("event_page", args=[event.race_id, event.pk])).content.decode()
+    """As a reader without JavaScript sees it."""
+    return log_in(user).get(reverse("event_day_live", args=[event.race_id, event.pk])).content.decode()
 
 
 def test_a_complete_day_says_so_far_that_every_planned_sync_was_made(event, every_minute, now):
@@ -187,15 +188,16 @@ def test_the_picture_stays_small_with_a_change_at_every_sync_and_a_gap_after_eve
     assert figure.count("<title>") <= 45
 
 
-def test_the_fragment_is_what_the_page_includes_and_is_not_sent_twice(event, every_minute, log_in, director):
+def test_the_event_page_loads_it_and_it_is_not_sent_twice(event, every_minute, log_in, director):
     every_minute()
     client = log_in(director)
     url = reverse("event_day_live", args=[event.race_id, event.pk])
+    assert url in client.get(reverse("event_page", args=[event.race_id, event.pk])).content.decode()
 
-    first = client.get(url)
+    first = client.get(url, headers={"HX-Request": "true"})
 
-    assert first.content.decode() in client.get(reverse("event_page", args=[event.race_id, event.pk])).content.decode()
-    assert client.get(url, headers={"If-None-Match": first["ETag"]}).status_code == 304
+    assert "<html" not in first.content.decode()
+    assert client.get(url, headers={"HX-Request": "true", "If-None-Match": first["ETag"]}).status_code == 304
 
 
 def test_seconds_that_pass_change_nothing_and_a_new_sync_does(
@@ -204,13 +206,13 @@ def test_seconds_that_pass_change_nothing_and_a_new_sync_does(
     every_minute()
     client = log_in(director)
     url = reverse("event_day_live", args=[event.race_id, event.pk])
-    first = client.get(url)
+    first = client.get(url, headers={"HX-Request": "true"})
     monkeypatch.setattr("sync.web.day_views.database_now", lambda: now + timedelta(seconds=4))
-    assert client.get(url, headers={"If-None-Match": first["ETag"]}).status_code == 304
+    assert client.get(url, headers={"HX-Request": "true", "If-None-Match": first["ETag"]}).status_code == 304
 
     run_of(event, ago=timedelta(0))
 
-    assert client.get(url, headers={"If-None-Match": first["ETag"]}).status_code == 200
+    assert client.get(url, headers={"HX-Request": "true", "If-None-Match": first["ETag"]}).status_code == 200
 
 
 def test_the_picture_costs_the_same_queries_for_1_and_for_300_runs(event, run_of, every_minute, log_in, director):

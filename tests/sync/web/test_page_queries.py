@@ -122,7 +122,10 @@ def test_the_event_page_asks_the_same_for_1_and_for_50_people_and_runs(asks_the_
     event = busy()
     args = [race.pk, event.pk]
     page = reverse("event_page", args=args)
-    parts = [reverse(name, args=args) for name in ("event_live", "event_why", "event_doubts", "event_receipt")]
+    parts = [
+        reverse(name, args=args)
+        for name in ("event_live", "event_day_live", "event_why", "event_doubts", "event_receipt")
+    ]
 
     def more() -> None:
         for number in range(49):
