@@ -95,7 +95,8 @@ def _vacuum() -> None:
 
 def _copied(event: Event, answer: Answer) -> list[tuple[int, int, int, Columns]]:
     rows = participant_page(answer).rows
-    columns = [columns_of(decode_participant(row.raw), raw=row.raw, raw_hash=raw_hash_of(row.raw)) for row in rows]
+    raws = [bytes(row.raw) for row in rows]
+    columns = [columns_of(decode_participant(raw), raw=raw, raw_hash=raw_hash_of(raw)) for raw in raws]
     ids = [row.registration_id for row in rows]
     return list(zip(ids_take(len(rows)), [event.pk] * len(rows), ids, columns, strict=True))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +67,15 @@ class RejectedRow(Exception):
 # There are many of the next and of ParticipantDocument: as a frozen dataclass making one costs ten times as much, a
 # fifteenth of what a known page costs in all.
 class ParticipantRow(Struct, frozen=True, kw_only=True, gc=False):
-    """A participant as the page has it: the ids and the provider's own bytes, decoded only when they are new to us."""
+    """A participant as the page has it: the ids and the provider's own bytes, decoded only when they are new to us.
+
+    `raw` is a view of the page's bytes, good for hashing: copying them costs as much. `bytes(row.raw)` for the rest.
+    """
 
     registration_id: int
     event_id: int
     last_modified: int | None
-    raw: bytes
+    raw: bytes | Raw
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

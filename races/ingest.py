@@ -11,7 +11,14 @@ from partners.documents import ParticipantDocument, ParticipantRow, RejectedRow,
 from races.models import ParticipantChange, Race
 from races.moved_registrations import Arrival, moves_close
 from races.participant_columns import BLANK, Columns, columns_of, differences, raw_hash_of
-from races.participant_writes import NotedChange, changes_insert, ids_take, participants_insert, participants_update
+from races.participant_writes import (
+    NotedChange,
+    additions_insert,
+    changes_insert,
+    ids_take,
+    participants_insert,
+    participants_update,
+)
 from races.race_lock import race_lock
 from races.storable import BIGINT
 from races.stored_participants import Key, Stored, blanked_among, events_of, known_hashes, stored_participants
@@ -48,12 +55,14 @@ class _Page:
     fetched: Counter[int] = field(default_factory=Counter)
     kinds: Counter[tuple[int, str]] = field(default_factory=Counter)
     rejected: dict[int, list[RowError]] = field(default_factory=dict)
+    added: list[tuple[int, int | None]] = field(default_factory=list)
     changes: list[NotedChange] = field(default_factory=list)
 
     def columns(self, event: int, row: ParticipantRow, raw_hash: bytes) -> Columns | None:
         """The row's columns. One that cannot be stored is noted and left out; the rest of the page goes on."""
+        raw = bytes(row.raw)
         try:
-            columns = columns_of(self.decode(row.raw), raw=row.raw, raw_hash=raw_hash)
+            columns = columns_of(self.decode(raw), raw=raw, raw_hash=raw_hash)
         except RejectedRow as problem:
             self.reject(event, row, str(problem))
             return None
@@ -61,6 +70,11 @@ class _Page:
 
     def reject(self, event: int, row: ParticipantRow, reason: str) -> None:
         self.rejected.setdefault(event, []).append(RowError(registration_id=row.registration_id, reason=reason))
+
+    def note_added(self, event: int, participant_id: int) -> None:
+        """What an added participant had first is in the row itself, or in the old values of its later changes."""
+        self.kinds[event, Kind.ADDED] += 1
+        self.added.append((participant_id, self.runs.get(event)))
 
     def note(self, event: int, *, participant_id: int, kind: str, changes: dict[str, list[object]]) -> None:
         self.kinds[event, kind] += 1
@@ -99,7 +113,7 @@ def store_participants(
         page.fetched[events.get(event_id, shown_with)] += count
     known = known_hashes(
         events=[events[event_id] for event_id in fetched if event_id in events],
-        registrations=[row.registration_id for row in rows if row.registration_id in BIGINT],
+        registrations=[row.registration_id for row in rows],
     )
     hashes = [raw_hash_of(row.raw) for row in rows]
     # The bytes name the event and the registration: who has them stored has them stored there.
@@ -143,6 +157,7 @@ def _store_unknown(page: _Page, unknown: Listed, *, race: Race, events: Sequence
         participants_insert(_inserted(page, new, pks, elsewhere=elsewhere, arrived=arrived))
         moves_close(race=race, arrived=arrived, listed=listed.keys(), now=page.now, runs=page.runs)
     changes_insert(page.changes, now=page.now)
+    additions_insert(page.added, now=page.now)
 
 
 def _inserted(
@@ -153,8 +168,7 @@ def _inserted(
         columns = page.columns(event, row, raw_hash)
         if columns is None:
             continue
-        # What an added participant had first is in the row itself, or in the old values of its later changes.
-        page.note(event, participant_id=pk, kind=Kind.ADDED, changes={})
+        page.note_added(event, pk)
         if registration in elsewhere:
             arrived.append(
                 Arrival(event_id=event, registration_id=registration, modified_at=columns.modified_at, bib=columns.bib)

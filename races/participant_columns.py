@@ -162,7 +162,7 @@ def _money(amount: Decimal | None) -> Decimal | None:
     return amount.quantize(_CENT)
 
 
-def raw_hash_of(raw: bytes) -> bytes:
+def raw_hash_of(raw: bytes | Raw) -> bytes:
     """With the processor's own instructions sha256 is faster than anything else in the library; 16 bytes tell apart."""
     return sha256(raw).digest()[:HASH_BYTES]
 

@@ -12,7 +12,9 @@ from datetime import datetime
 
 import msgspec
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 from psycopg import sql
+from psycopg.types.string import BytesBinaryDumper
 
 from races.participant_columns import BESIDE, CONTENT, Columns
 
@@ -81,7 +83,14 @@ def ids_take(count: int) -> Sequence[int]:
 
 def participants_insert(rows: Iterable[tuple[int, int, int, Columns]]) -> None:
     """Rows of (pk, event's pk, registration id, columns), none of which is stored. Read while they are being sent."""
-    with connection.cursor() as cursor, cursor.copy(_COPY_PARTICIPANTS) as copy:
+    with connection.cursor() as cursor:
+        # The one in C: for bytea psycopg would take the one of DB-API's Binary, which is Python.
+        cursor.adapters.register_dumper(bytes, BytesBinaryDumper)
+        _copy_participants(cursor, rows)
+
+
+def _copy_participants(cursor: CursorWrapper, rows: Iterable[tuple[int, int, int, Columns]]) -> None:
+    with cursor.copy(_COPY_PARTICIPANTS) as copy:
         copy.set_types([_JSONB if kind == "jsonb" else kind for kind in _INSERTED.values()])
         for pk, event, registration_id, columns in rows:
             *values, answers = columns.content
@@ -118,6 +127,22 @@ def participants_update(rows: Sequence[tuple[int, Columns]]) -> None:
     ]
     with connection.cursor() as cursor:
         cursor.execute(_UPDATE, [msgspec.json.encode(page).decode()])
+
+
+_ADDITIONS = """
+    INSERT INTO races_participantchange (participant_id, kind, changes, at, sync_run_id)
+    SELECT new.id, 'added', '{}', %s, new.run FROM unnest(%s::bigint[], %s::bigint[]) AS new (id, run)
+"""
+
+
+def additions_insert(added: Sequence[tuple[int, int | None]], *, now: datetime) -> None:
+    """The change rows of new participants, given as (pk, pk of the run): alike, so that no row of them is sent."""
+    if not added:
+        return
+    ids = ",".join([str(pk) for pk, _run in added])
+    runs = ",".join(["NULL" if run is None else str(run) for _pk, run in added])
+    with connection.cursor() as cursor:
+        cursor.execute(_ADDITIONS, [now, f"{{{ids}}}", f"{{{runs}}}"])
 
 
 def changes_insert(changes: Sequence[NotedChange], *, now: datetime) -> None:

@@ -11,6 +11,7 @@ from psycopg import sql
 
 from races.models import Race
 from races.participant_columns import CONTENT, HASH_BYTES
+from races.storable import BIGINT
 
 Key = tuple[int, int]
 """An event's pk and a registration id."""
@@ -20,11 +21,18 @@ Stored = dict[str, Any]
 _COMPARED = (
     "id", "event_id", "registration_id", "modified_at", "content_hash", "removed_at", "removed_reason", *CONTENT,
 )  # fmt: skip
-# One value instead of a row for each: the server and psycopg take a third of the time.
+# One value instead of a row for each: the server and psycopg take a third of the time. A range of the index is read in
+# a third of the time of as many single look-ups.
 _KNOWN_HASHES = (
     "SELECT string_agg(raw_hash, ''::bytea) FROM races_participant"
     " WHERE event_id = ANY(%s::bigint[]) AND registration_id = ANY(%s::bigint[])"
 )
+_KNOWN_HASHES_BETWEEN = (
+    "SELECT string_agg(raw_hash, ''::bytea) FROM races_participant"
+    " WHERE event_id = ANY(%s::bigint[]) AND registration_id BETWEEN %s AND %s"
+)
+# So many listed are most likely a piece of the whole list, and its range of ids holds few others.
+_A_PIECE = 500
 _STORED = sql.SQL(
     "SELECT {} FROM races_participant WHERE event_id = ANY(%s::bigint[]) AND registration_id = ANY(%s::bigint[])"
 ).format(sql.SQL(", ").join(map(sql.Identifier, _COMPARED)))
@@ -47,7 +55,8 @@ def blanked_among(events: Collection[int]) -> frozenset[int]:
 
 
 def known_hashes(*, events: Collection[int], registrations: Collection[int]) -> set[bytes]:
-    """The hashes of the stored bytes, of the active. Read from the unique index alone; takes no lock.
+    """The hashes of the stored bytes, of the active; perhaps of others of these events too. Read from the unique index
+    alone; takes no lock.
 
     Who is removed has an empty one there, so that one who comes back is looked at without asking for it here. So has
     everybody of a blanked event.
@@ -55,7 +64,12 @@ def known_hashes(*, events: Collection[int], registrations: Collection[int]) -> 
     if not events or not registrations:
         return set()
     with connection.cursor() as cursor:
-        cursor.execute(_KNOWN_HASHES, [_array(events), _array(registrations)])
+        if len(registrations) < _A_PIECE:
+            asked = [number for number in registrations if number in BIGINT]
+            cursor.execute(_KNOWN_HASHES, [_array(events), _array(asked)])
+        else:
+            least, most = max(min(registrations), BIGINT[0]), min(max(registrations), BIGINT[-1])
+            cursor.execute(_KNOWN_HASHES_BETWEEN, [_array(events), least, most])
         (hashes,) = cursor.fetchone()
     return {hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES)} if hashes else set()
 

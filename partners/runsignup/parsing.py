@@ -6,7 +6,7 @@ hashes and calls `decode_participant` for what is new: decoding everything costs
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated
 
 import msgspec
@@ -64,11 +64,15 @@ _Bigint = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 class _UsualIds(Struct, gc=False):
-    """The ids of nearly every row: msgspec does in one go what would be a dozen steps of Python."""
+    """The ids of nearly every row: msgspec does in one go for a page what would be a dozen steps of Python a row."""
 
     registration_id: Annotated[int, Meta(gt=0, le=2**63 - 1)]
     event_id: _Bigint
     last_modified: _Bigint | None = None
+
+
+class _UsualWrapper(Struct, gc=False):
+    participants: list[_UsualIds] | None = None
 
 
 class _Ids(Struct):
@@ -99,6 +103,7 @@ _WRAPPERS = msgspec.json.Decoder(list[_Wrapper])
 _BARE_WRAPPER = msgspec.json.Decoder(_Wrapper)
 _REMOVED_EVENT = msgspec.json.Decoder(_RemovedEvent)
 _USUAL_IDS = msgspec.json.Decoder(_UsualIds)
+_USUAL_PAGE = msgspec.json.Decoder(list[_UsualWrapper])
 _IDS = msgspec.json.Decoder(_Ids)
 _ELEMENTS = msgspec.json.Decoder(list[dict[str, Raw]])
 _KNOWN = {"event", "participants"}
@@ -109,21 +114,17 @@ _COUNTS = msgspec.json.Decoder(_Counts)
 
 def participant_page(answer: Answer) -> ParticipantPage:
     """One page of active participants. Raises ProviderError: what is not clearly a list of rows is never empty."""
-    rows: list[ParticipantRow] = []
-    rejected: list[RowError] = []
-    ids: list[int] = []
     wrappers = _wrappers(answer)
     found = [raw for wrapper in wrappers for raw in wrapper.participants or ()]
     if not found and any(True for wrapper in wrappers for _row in _removed_of(wrapper)):
         raise unknown_shape("rows only where the removed ones belong")
-    for raw in _bounded(found):
-        row = _participant_row(bytes(raw))
-        if isinstance(row, ParticipantRow):
-            rows.append(row)
-        elif row is not None:
-            rejected.append(row)
-        if row is not None and row.registration_id is not None:
-            ids.append(row.registration_id)
+    rows, rejected = _usual_rows(answer.body, _bounded(found)), []
+    if not rows:
+        read = [_participant_row(raw) for raw in found]
+        rows = [row for row in read if isinstance(row, ParticipantRow)]
+        rejected = [row for row in read if isinstance(row, RowError)]
+    ids = [row.registration_id for row in rows]
+    ids += [bad.registration_id for bad in rejected if bad.registration_id is not None]
     return ParticipantPage(
         rows=tuple(rows),
         rejected=tuple(rejected),
@@ -190,18 +191,30 @@ def _bounded(found: list) -> list:
     return found
 
 
-def _participant_row(raw: bytes) -> ParticipantRow | RowError | None:
-    """None for the template row, which is no registration (trap 31)."""
+def _usual_rows(body: bytes, found: Sequence[Raw]) -> list[ParticipantRow]:
+    """The rows of a page on which all are usual; empty for any other, whose rows are read one by one."""
     try:
-        usual = _USUAL_IDS.decode(raw)
+        ids = [row for wrapper in _USUAL_PAGE.decode(body) for row in wrapper.participants or ()]
     except (ValueError, RecursionError):
-        return _unusual_row(raw)
+        return []
+    return [_row(row, raw) for row, raw in zip(ids, found, strict=True)] if len(ids) == len(found) else []
+
+
+def _row(ids: _UsualIds, raw: Raw) -> ParticipantRow:
     return ParticipantRow(
-        registration_id=usual.registration_id, event_id=usual.event_id, last_modified=usual.last_modified, raw=raw
+        registration_id=ids.registration_id, event_id=ids.event_id, last_modified=ids.last_modified, raw=raw
     )
 
 
-def _unusual_row(raw: bytes) -> ParticipantRow | RowError | None:
+def _participant_row(raw: Raw) -> ParticipantRow | RowError | None:
+    """None for the template row, which is no registration (trap 31)."""
+    try:
+        return _row(_USUAL_IDS.decode(raw), raw)
+    except (ValueError, RecursionError):
+        return _unusual_row(raw)
+
+
+def _unusual_row(raw: Raw) -> ParticipantRow | RowError | None:
     try:
         ids = _IDS.decode(raw)
     except (ValueError, RecursionError):
@@ -220,7 +233,7 @@ def _unusual_row(raw: bytes) -> ParticipantRow | RowError | None:
     )
 
 
-def _ids_one_by_one(raw: bytes) -> _Ids:
+def _ids_one_by_one(raw: bytes | Raw) -> _Ids:
     """What can be read of a row in which one of the ids is of the wrong type."""
     try:
         fields = _FIELDS.decode(raw)

@@ -121,7 +121,7 @@ def read_everything(given_answer):
     assert len(page.rows) + len(page.rejected) <= page.size
     for row in page.rows:
         with contextlib.suppress(RejectedRow):
-            assert isinstance(parsing.decode_participant(row.raw), ParticipantDocument)
+            assert isinstance(parsing.decode_participant(bytes(row.raw)), ParticipantDocument)
     if page.size == 0:
         assert_true_empty(json.loads(given_answer.body, strict=False))
 
