@@ -55,7 +55,7 @@ class _Page:
     fetched: Counter[int] = field(default_factory=Counter)
     kinds: Counter[tuple[int, str]] = field(default_factory=Counter)
     rejected: dict[int, list[RowError]] = field(default_factory=dict)
-    added: list[tuple[int, int | None]] = field(default_factory=list)
+    added: list[tuple[int, int, int | None]] = field(default_factory=list)
     changes: list[NotedChange] = field(default_factory=list)
 
     def columns(self, event: int, row: ParticipantRow, raw_hash: bytes) -> Columns | None:
@@ -74,7 +74,7 @@ class _Page:
     def note_added(self, event: int, participant_id: int) -> None:
         """What an added participant had first is in the row itself, or in the old values of its later changes."""
         self.kinds[event, Kind.ADDED] += 1
-        self.added.append((participant_id, self.runs.get(event)))
+        self.added.append((participant_id, event, self.runs.get(event)))
 
     def note(self, event: int, *, participant_id: int, kind: str, changes: dict[str, list[object]]) -> None:
         self.kinds[event, kind] += 1

@@ -130,19 +130,24 @@ def participants_update(rows: Sequence[tuple[int, Columns]]) -> None:
 
 
 _ADDITIONS = """
-    INSERT INTO races_participantchange (participant_id, kind, changes, at, sync_run_id)
-    SELECT new.id, 'added', '{}', %s, new.run FROM unnest(%s::bigint[], %s::bigint[]) AS new (id, run)
+    INSERT INTO races_participantchange (participant_id, event_id, kind, changes, at, sync_run_id)
+    SELECT new.id, new.event, 'added', '{}', %s, new.run
+    FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS new (id, event, run)
 """
 
 
-def additions_insert(added: Sequence[tuple[int, int | None]], *, now: datetime) -> None:
-    """The change rows of new participants, given as (pk, pk of the run): alike, so that no row of them is sent."""
+def additions_insert(added: Sequence[tuple[int, int, int | None]], *, now: datetime) -> None:
+    """The change rows of new participants, given as (pk, pk of the event, pk of the run): alike, so that no row of them
+    is sent."""
     if not added:
         return
-    ids = ",".join([str(pk) for pk, _run in added])
-    runs = ",".join(["NULL" if run is None else str(run) for _pk, run in added])
+    ids, events, runs = zip(*added, strict=True)
     with connection.cursor() as cursor:
-        cursor.execute(_ADDITIONS, [now, f"{{{ids}}}", f"{{{runs}}}"])
+        cursor.execute(_ADDITIONS, [now, *map(_array, (ids, events, runs))])
+
+
+def _array(numbers: Iterable[int | None]) -> str:
+    return "{" + ",".join(["NULL" if number is None else str(number) for number in numbers]) + "}"
 
 
 def changes_insert(changes: Sequence[NotedChange], *, now: datetime) -> None:
