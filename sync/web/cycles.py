@@ -11,6 +11,7 @@ from django.http import QueryDict
 from django.utils.http import urlencode
 
 from sync.models import Cycle
+from sync.services.policies import policy_now
 from sync.web.cycle_chart import STEP, Bucket, CycleChart, chart_begins, cycle_chart
 from sync.web.operations import CycleRow, cycle_row
 from sync.web.run_filters import BadValue, moment_read, position_read, position_text
@@ -51,7 +52,7 @@ def cycle_history(*, query: QueryDict, now: datetime) -> CycleHistory:
         problems=problems,
         is_first=before is None,
         older=older,
-        banner=banner_text(last_beat(now=now), zone=UTC, now=now),
+        banner=banner_text(last_beat(now=now, policy=policy_now()), zone=UTC, now=now),
     )
 
 

@@ -10,6 +10,7 @@ from partners.models import TimingPartner
 from races.export_cells import BYTE_ORDER_MARK, csv_table, stamp
 from sync.core.time_words import span_words
 from sync.models import SyncRun
+from sync.services.policies import policy_now
 from sync.web.error_words import ErrorWords, error_words
 from sync.web.run_filters import OUTCOME_CHOICES, TIER_CHOICES, Asked, Filters, position_text
 from sync.web.run_history import Position, Wanted, runs_all, runs_found
@@ -97,7 +98,7 @@ def run_history(filters: Filters, *, now: datetime) -> RunHistory:
         outcomes=_choices(OUTCOME_CHOICES, asked.outcome),
         triggers=_choices(TRIGGERS, asked.trigger),
         tiers=_choices(TIER_CHOICES, asked.tier),
-        banner=banner_text(last_beat(now=now), zone=UTC, now=now),
+        banner=banner_text(last_beat(now=now, policy=policy_now()), zone=UTC, now=now),
     )
 
 
