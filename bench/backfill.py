@@ -1,15 +1,19 @@
-"""20,000 participants over HTTP: with the default call budget, without one, and a second time when nothing changed."""
+"""20,000 participants over HTTP: with the default call budget, without one, again unchanged, and where time goes."""
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from pathlib import Path
+from unittest.mock import patch
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import connection
 from rich.console import Console
 from rich.table import Table
 
@@ -17,14 +21,13 @@ from partners import providers
 from partners.documents import ParticipantPage
 from partners.gate import database_now
 from partners.models import CallBudget, Credential
-from partners.runsignup import paging
+from partners.runsignup import paging, parsing
 from partners.runsignup.client import RunSignUpClient
-from partners.runsignup.parsing import decode_participant
+from partners.runsignup.transport import HttpTransport
 from project88.embedded_postgres import database_recreate
 from project88.environment import text as variable
-from races.ingest import store_participants
+from races import ingest
 from races.models import Participant, Race
-from races.participant_columns import content_of
 from sync.demo.people import partners_onboard, refuse_used_database
 from sync.demo.sandbox_control import SandboxControl
 from sync.demo.stack import log_dir, wait_until
@@ -34,7 +37,6 @@ from sync.services.backfill import BackfillRunner, Report, Scope, backfill_claim
 from sync.services.discovery import discovery_run
 
 UNLIMITED = 1_000_000
-NAIVE_ROWS = 300
 
 
 def backfill_bench() -> None:
@@ -52,7 +54,8 @@ def backfill_bench() -> None:
         _row(table, "first load, no call limit: the write path", *_timed(_forget_budgets_and_backfill))
         _row(table, "fetching alone, one connection a key, nothing stored: the limit", *_timed(_fetch_all))
         console.print(table)
-        _write_path(console)
+        Participant.objects.all().delete()
+        _parts_of(console, _forget_budgets_and_backfill)
     finally:
         group.stop()
 
@@ -112,44 +115,62 @@ def _fetch_all() -> tuple[int, int]:
     return sum(page.size for page in pages), len(pages)
 
 
-def _write_path(console: Console) -> None:
-    """The same rows stored the naive way and ours, each rolled back."""
-    Participant.objects.all().delete()
-    race = max(Race.objects.select_related("credential"), key=lambda one: sum(page.size for page in _pages_of(one)))
-    page = _pages_of(race)[0]
-    rows = page.rows[:NAIVE_ROWS]
-    events = dict(race.events.values_list("provider_event_id", "pk"))
+class _Clock:
+    """Seconds that all threads together spent inside some functions, on the clock and on the processor."""
 
-    def naive() -> None:
-        for row in rows:
-            document = decode_participant(row.raw)
-            Participant.objects.update_or_create(
-                event_id=events[document.event_id],
-                registration_id=document.registration_id,
-                defaults={**content_of(document), "raw": row.raw.decode(), "raw_hash": b"", "content_hash": b""},
-            )
+    def __init__(self) -> None:
+        self.wall: dict[str, float] = defaultdict(float)
+        self.cpu: dict[str, float] = defaultdict(float)
+        self._lock = threading.Lock()
 
-    def staged() -> None:
-        store_participants(race=race, rows=page.rows, decode=decode_participant, now=database_now(), runs={})
+    def around(self, owner: object, name: str, part: str) -> AbstractContextManager[object]:
+        work = getattr(owner, name)
 
-    slow, fast = _rolled_back(naive) / len(rows), min(_rolled_back(staged) for _ in range(5)) / len(page.rows)
-    console.print(
-        f"Storing new rows: update_or_create {1 / slow:,.0f} rows/s, one page at once {1 / fast:,.0f} rows/s with its "
-        f"change rows: {slow / fast:.0f} times."
+        def timed(*args: object, **named: object) -> object:
+            wall, cpu = time.perf_counter(), time.thread_time()
+            try:
+                return work(*args, **named)
+            finally:
+                with self._lock:
+                    self.wall[part] += time.perf_counter() - wall
+                    self.cpu[part] += time.thread_time() - cpu
+
+        return patch.object(owner, name, timed)
+
+
+def _parts_of(console: Console, work: Callable[[], object]) -> None:
+    """Where the time of a whole backfill goes, and the most memory that its process ever had."""
+    clock = _Clock()
+    _forget_most_memory()
+    with ExitStack() as stack:
+        for owner, name, part in (
+            (BackfillRunner, "_walk", "all"),
+            (HttpTransport, "get", "fetch"),
+            (parsing, "participant_page", "parse"),
+            (ingest, "store_participants", "store"),
+        ):
+            stack.enter_context(clock.around(owner, name, part))
+        work()
+    for counter in (clock.wall, clock.cpu):
+        counter[_REST] = counter["all"] - sum(counter[part] for part in _PARTS)
+    table = Table(
+        "part", "share of the threads' time", "share of their processor time", title="First load, no call limit"
     )
+    for part in (*_PARTS, _REST):
+        table.add_row(part, *(f"{counter[part] / counter['all']:.0%}" for counter in (clock.wall, clock.cpu)))
+    console.print(table)
+    console.print(f"Most memory of the process meanwhile: {_most_memory() / 1024:.0f} MB.")
 
 
-class _Undo(Exception):
-    pass
+_PARTS = ("fetch", "parse", "store")
+_REST = "the rest: turns, budget, runs, steps"
 
 
-def _rolled_back(work: Callable[[], None]) -> float:
-    seconds = 0.0
-    try:
-        with transaction.atomic():
-            started = time.monotonic()
-            work()
-            seconds = time.monotonic() - started
-            raise _Undo
-    except _Undo:
-        return seconds
+def _forget_most_memory() -> None:
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def _most_memory() -> int:
+    """In kB."""
+    status = Path("/proc/self/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))

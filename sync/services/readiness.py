@@ -27,6 +27,9 @@ from sync.services.forecast import KeyOutlook, outlooks_of
 # A forecast further ahead says little: most events of that time are not known yet.
 MOST_DAYS = 30
 
+PeopleCounts = Mapping[int, tuple[int, int]]
+"""By event: how many are registered, and how many of those have a bib."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RaceReadiness:
@@ -40,11 +43,13 @@ class RaceReadiness:
     registered: int
 
 
-def race_readiness(*, events: Sequence[Event], now: datetime, policy: Policy) -> RaceReadiness | None:
-    """`events`: those of a race's present edition, each with the race, its key, partner and budget, and its schedule.
-    None when nothing is asked of it."""
+def race_readiness(
+    *, events: Sequence[Event], now: datetime, policy: Policy, counts: PeopleCounts | None = None
+) -> RaceReadiness | None:
+    """`events`: those of a race's present edition, each with the race, its key, partner and budget, and its schedule;
+    `counts`: of their people, if the caller has read them. None when nothing is asked of the race."""
     asked = asked_to_be_ready(events, now=now, policy=policy)
-    return races_readiness({asked[0].race: asked}, now=now, policy=policy)[0] if asked else None
+    return races_readiness({asked[0].race: asked}, now=now, policy=policy, counts=counts)[0] if asked else None
 
 
 def asked_to_be_ready(events: Iterable[Event], *, now: datetime, policy: Policy) -> list[Event]:
@@ -68,7 +73,7 @@ def coming_events(events: Iterable[Event], *, now: datetime, policy: Policy) -> 
 
 
 def races_readiness(
-    races: Mapping[Race, Sequence[Event]], *, now: datetime, policy: Policy
+    races: Mapping[Race, Sequence[Event]], *, now: datetime, policy: Policy, counts: PeopleCounts | None = None
 ) -> tuple[RaceReadiness, ...]:
     """In the order of `races`. The number of queries depends neither on theirs nor on that of their events."""
     events = [event for each in races.values() for event in each]
@@ -76,7 +81,8 @@ def races_readiness(
     keys = {event.race.credential_id: event.race.credential for event in events}
     budgets = loaded_budget_states(keys.values(), now=now)
     outlooks = outlooks_of(keys.values(), now=now, days=_days(events, now=now, policy=policy), policy=policy)
-    counts, bibs = _counts(ids), duplicate_bibs(ids)
+    bibs = duplicate_bibs(ids)
+    counts = _counts(ids) if counts is None else counts
     found = []
     for race, mine in races.items():
         facts = RaceFacts(
@@ -137,7 +143,7 @@ def _worst(outlook: KeyOutlook, events: Iterable[Event], *, now: datetime, polic
     return max(intervals, key=lambda interval: interval.wanted, default=None)
 
 
-def _event(event: Event, counts: Mapping[int, tuple[int, int]], bibs: Mapping[int, Repeats]) -> EventFacts:
+def _event(event: Event, counts: PeopleCounts, bibs: Mapping[int, Repeats]) -> EventFacts:
     row: EventSync | None = getattr(event, "sync", None)
     registered, with_bib = counts.get(event.pk, (0, 0))
     return EventFacts(
@@ -151,8 +157,8 @@ def _event(event: Event, counts: Mapping[int, tuple[int, int]], bibs: Mapping[in
     )
 
 
-def _counts(event_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
-    """(registered, with a bib) by event, answered from the index of the active bibs alone."""
+def _counts(event_ids: Sequence[int]) -> PeopleCounts:
+    """Answered from the index of the active bibs alone."""
     people = Participant.objects.filter(event_id__in=event_ids, removed_at=None).order_by().values("event_id")
     rows = people.annotate(registered=Count("*"), bibs=Count("bib", filter=~Q(bib="")))
     return {row["event_id"]: (row["registered"], row["bibs"]) for row in rows}

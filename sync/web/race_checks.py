@@ -1,7 +1,7 @@
 """The parts of the race page that look ahead: is the race ready, and which of its events raise doubts.
 
-Not in the live part: they look at every participant, and what they find changes by the hour, not by the second. The
-page keeps their place and loads them once it is there.
+Not in the live part: they look at every participant, and what they find changes by the hour, not by the second. What
+stands below the events is loaded once the page is there.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from sync.core.readiness import is_prominent
 from sync.services.findings import events_findings, start_facts
 from sync.services.readiness import asked_to_be_ready, race_readiness
 from sync.web.doubts import KIND_OF_STATE, STATE_OF_SEVERITY, ReadinessView, readiness_view
+from sync.web.event_status import EventStatus
 from sync.web.race_status import events_now
 from sync.web.words import Kind
 
@@ -45,18 +46,23 @@ class RaceDoubts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChecksPlace:
-    """Where the page keeps a place for the readiness: none when it starts later than in a week, is over or is switched
-    off. `is_prominent`: above the events, once its last day has begun."""
+    """Where the page has the readiness: nowhere when it starts later than in a week, is over or is switched off.
+    `readiness`: once its last day has begun it is part of the first look, above the events."""
 
     is_shown: bool
-    is_prominent: bool
+    readiness: ReadinessView | None
 
 
-def checks_place(events: Sequence[Event], *, now: datetime, policy: Policy) -> ChecksPlace:
-    """`events`: those of the race's `events_now`."""
+def checks_place(
+    events: Sequence[Event], statuses: Sequence[EventStatus], *, now: datetime, policy: Policy
+) -> ChecksPlace:
+    """`events`: the race's `events_now`; `statuses`: theirs."""
     asked = asked_to_be_ready(events, now=now, policy=policy)
-    starts = [start_facts(event) for event in asked]
-    return ChecksPlace(is_shown=bool(asked), is_prominent=is_prominent(starts, now=now, policy=policy))
+    if not is_prominent([start_facts(event) for event in asked], now=now, policy=policy):
+        return ChecksPlace(is_shown=bool(asked), readiness=None)
+    counts = {status.pk: (status.counts.registered, status.counts.bibs) for status in statuses}
+    ready = race_readiness(events=events, now=now, policy=policy, counts=counts)
+    return ChecksPlace(is_shown=True, readiness=readiness_view(ready.readiness) if ready else None)
 
 
 def race_checks(*, race: Race, now: datetime, policy: Policy) -> ReadinessView | None:

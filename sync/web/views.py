@@ -69,7 +69,7 @@ def race_page(request: HttpRequest, race_pk: int) -> HttpResponse:
     context = {
         **_race_context(status),
         "exports": export_section(race=race, event=None, statuses=status.events, now=now),
-        "checks": checks_selector.checks_place(events, now=now, policy=policy),
+        "checks": checks_selector.checks_place(events, status.events, now=now, policy=policy),
     }
     return render(request, "races/race_page.html", context)
 

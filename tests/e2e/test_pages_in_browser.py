@@ -230,7 +230,7 @@ def test_everything_works_without_javascript(open_page, event):
     page = open_page("race_page", java_script_enabled=False)
 
     expect(page.locator(".sentence")).to_contain_text("Up to date")
-    assert page.locator("noscript").inner_html().count("refresh") == 1
+    assert page.locator("head noscript").inner_html().count("refresh") == 1
     page.get_by_role("button", name="Sync now").click()
     expect(page.locator(".asked")).to_contain_text("1 event is being synced now.")
     page.get_by_role("link", name="5K").click()
