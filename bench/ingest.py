@@ -109,7 +109,7 @@ def _copy_decoded(pages_of_rows: Iterable[Sequence[Row]], *, with_changes: bool)
         with transaction.atomic():
             participants_insert(rows)
             if with_changes:
-                additions_insert([(pk, 1) for pk, *_rest in rows], now=database_now())
+                additions_insert([(pk, event, 1) for pk, event, *_rest in rows], now=database_now())
 
 
 def _copy_pages(event: Event, answers: Iterable[Answer]) -> None:
