@@ -33,9 +33,13 @@ _KNOWN_HASHES_BETWEEN = (
 )
 # So many listed are most likely a piece of the whole list, and its range of ids holds few others.
 _A_PIECE = 500
-_STORED = sql.SQL(
-    "SELECT {} FROM races_participant WHERE event_id = ANY(%s::bigint[]) AND registration_id = ANY(%s::bigint[])"
-).format(sql.SQL(", ").join(map(sql.Identifier, _COMPARED)))
+_STORED = (
+    sql.SQL(
+        "SELECT {} FROM races_participant WHERE event_id = ANY(%s::bigint[]) AND registration_id = ANY(%s::bigint[])"
+    )
+    .format(sql.SQL(", ").join(map(sql.Identifier, _COMPARED)))
+    .as_string()
+)
 
 
 def events_of(race: Race) -> dict[int, int]:

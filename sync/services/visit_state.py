@@ -27,6 +27,7 @@ class EventVisit:
     run: SyncRun
     full: bool
     present_before: set[int] = field(default_factory=set)
+    missing_before: set[int] = field(default_factory=set)
     seen: set[int] = field(default_factory=set)
     newest_modified: int | None = None
     held: int = 0

@@ -21,6 +21,7 @@ from partners.runsignup.parsing import decode_participant
 from races import ingest, removals
 from races.held_removals import listed_again
 from races.models import Participant
+from races.version_order import MISSING
 from sync.core.cadence import ids_due, reconcile_due, removals_due
 from sync.core.pace import Pace
 from sync.core.policy import DEFAULT_POLICY, Policy
@@ -112,11 +113,17 @@ def visit_run(visit: Visit, client: RunSignUpClient, *, policy: Policy = DEFAULT
         item.begin()
         if item.full:
             item.present_before = _active_ids(item.row.event_id)
+            item.missing_before = _missing_ids(item.row)
     # The last page is not stored alone: it shares the transaction of the cursors.
     last = _store_all_but_last(visit, _pages(visit, client))
     if _asks_for_removals(visit):
-        visit.removed_rows = _removed_rows(visit, client)
+        known = [item for item in visit.events if item.row.removals_cursor is not None]
+        since = min(item.row.removals_cursor or 0 for item in known)
+        visit.removed_rows = _removed_rows(visit, client, of=known, since=since)
         visit.removals_asked = True
+    if unexplained := _unexplained(visit, last):
+        # They left before the last look, which was not told: the reason and the successor are in the whole list.
+        visit.removed_rows += _removed_rows(visit, client, of=unexplained, since=None)
     with visit.storing(), transaction.atomic():
         lane_hold(visit.credential_id, fence=visit.fence)
         if last is not None:
@@ -128,6 +135,14 @@ def visit_run(visit: Visit, client: RunSignUpClient, *, policy: Policy = DEFAULT
 def _active_ids(event_id: int) -> set[int]:
     active = Participant.objects.filter(event_id=event_id, removed_at=None)
     return set(active.values_list("registration_id", flat=True))
+
+
+def _missing_ids(row: EventSync) -> set[int]:
+    """Who has been missing without a reason since the comparison before: their reason is asked for once more."""
+    missing = Participant.objects.filter(event_id=row.event_id, removed_reason=MISSING)
+    if row.reconciled_at is not None:
+        missing = missing.filter(removed_at__gte=row.reconciled_at)
+    return set(missing.values_list("registration_id", flat=True))
 
 
 def _pages(visit: Visit, client: RunSignUpClient) -> Iterator[ParticipantPage]:
@@ -241,13 +256,25 @@ def _removals_due(item: EventVisit, *, overloaded: bool) -> bool:
     return removals_due(tier=tier, visits=item.row.visits, overloaded=overloaded, race_id=race_id)
 
 
-def _removed_rows(visit: Visit, client: RunSignUpClient) -> list[RemovedRow]:
-    known = [item for item in visit.events if item.row.removals_cursor is not None]
-    since = min(item.row.removals_cursor or 0 for item in known)
+def _unexplained(visit: Visit, last: ParticipantPage | None) -> list[EventVisit]:
+    """The events of whose complete list somebody is missing without a reason. `last`: the page not stored yet."""
+    accounted = visit.unreadable | {row.registration_id for row in visit.removed_rows}
+    if last is not None:
+        accounted |= {row.registration_id for row in [*last.rows, *last.rejected] if row.registration_id is not None}
+    return [
+        item
+        for item in visit.events
+        if item.full and (item.present_before | item.missing_before) - item.seen - accounted
+    ]
+
+
+def _removed_rows(
+    visit: Visit, client: RunSignUpClient, *, of: Sequence[EventVisit], since: int | None
+) -> list[RemovedRow]:
     pages = paging.removed_pages(
         client,
         race_id=visit.race.provider_race_id,
-        event_ids=[item.row.event.provider_event_id for item in known],
+        event_ids=[item.row.event.provider_event_id for item in of],
         modified_after=since,
     )
     rows: list[RemovedRow] = []

@@ -22,7 +22,7 @@ class ChangeError(ValueError):
 def apply(world: World, kind: str, *, now: float, details: dict[str, Any]) -> dict[str, Any]:
     """Do one change at `now` (Unix seconds, the true clock).
 
-    About people: register {event_id, user?, row?}; edit {user?, row?, drop?}; bib {bib_num?, chip_num?};
+    About people: register {event_id, user?, row?}; edit {user?, row?, drop?, silent?}; bib {bib_num?, chip_num?};
     withdraw {reason?}; transfer {to_event_id}; defer; restore. Each but register means the registration of
     `registration_id`, or the first fitting one of `event_id`.
     About events: start {event_id, start_time}; cancel {event_id}.
@@ -75,16 +75,19 @@ def edit(
     user: dict[str, Any] | None = None,
     row: dict[str, Any] | None = None,
     drop: list[str] | None = None,
+    silent: bool = False,
 ) -> Outcome:
     """Any field of an active registration, also to values that no provider should send.
 
-    `drop` names fields that the row no longer has, those of the user as `user.email`.
+    `drop` names fields that the row no longer has, those of the user as `user.email`. `silent`: the provider does not
+    move its last_modified, so that nobody who asks for changes is told.
     """
     registration = _pick(world, registration_id, event_id, ACTIVE)
     dropped = set(drop or ())
     person = registration.current.row["user"] | (user or {})
     person = {name: value for name, value in person.items() if f"user.{name}" not in dropped}
-    _write(world, registration, now, changed=(row or {}) | {"user": person}, dropped=dropped)
+    modified = registration.current.modified if silent else None
+    _write(world, registration, now, changed=(row or {}) | {"user": person}, dropped=dropped, modified=modified)
     return [registration.registration_id], []
 
 
@@ -288,9 +291,10 @@ def _write(
     *,
     changed: dict[str, Any],
     dropped: Collection[str] = (),
+    modified: int | None = None,
 ) -> None:
     """A new active version. A `last_modified` in `changed` goes out as it is, the filter keeps the true one."""
-    modified = _modified(world, now)
+    modified = _modified(world, now) if modified is None else modified
     row = registration.current.row | {"last_modified": modified} | changed
     row = {name: value for name, value in row.items() if name not in dropped}
     registration.add_version(Version(at=now, modified=modified, state=ACTIVE, row=row))
