@@ -260,7 +260,8 @@ def _unexplained(visit: Visit, last: ParticipantPage | None) -> list[EventVisit]
     """The events of whose complete list somebody is missing without a reason. `last`: the page not stored yet."""
     accounted = visit.unreadable | {row.registration_id for row in visit.removed_rows}
     if last is not None:
-        accounted |= {row.registration_id for row in [*last.rows, *last.rejected] if row.registration_id is not None}
+        accounted |= {row.registration_id for row in last.rows}
+        accounted |= {bad.registration_id for bad in last.rejected if bad.registration_id is not None}
     return [
         item
         for item in visit.events
