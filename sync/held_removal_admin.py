@@ -112,7 +112,7 @@ class HeldRemovalAdmin(ViewOnlyAdmin):
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
-            "title": "They have left?" if word == "confirm" else "Keep them?",
+            "title": "Have they left?" if word == "confirm" else "Keep them?",
             "held": held,
             "word": word,
             "shown": fingerprint(held),
