@@ -19,7 +19,7 @@ run: $(VENV)/.product .env
 
 # On PostgreSQL: the embedded one, or the server of DATABASE_URL.
 test: $(VENV)/.developer
-	$(BIN)/pytest --numprocesses auto
+	$(BIN)/pytest --numprocesses auto --dist worksteal
 
 bench: $(VENV)/.developer
 	$(BIN)/python -m bench
