@@ -45,14 +45,16 @@ def worlds(draw, limits=LIMITS, most=30):
 
 
 def longest_promised(world: World, key: Key) -> timedelta:
-    """Four hours and a cycle where the key can keep the bounds of MEDIUM and LOW; else what its races take in turn.
+    """Four hours and a cycle where the key can keep the bounds of MEDIUM and LOW; else beside them what its races take
+    in turn.
 
     Reckoned with all races MEDIUM, as most of them are at some time, and with a half more for those that change tiers.
     """
     races = {event.race_id for event in world.events if event.key_id == key.key_id}
     found = pace_of(Demand(high=0, medium=len(races), low=0), rate=key.limit, policy=DEFAULT_POLICY)
     in_turn = found.periods[Tier.MEDIUM] * 1.5
-    return max(timedelta(hours=4), in_turn if in_turn > LONGEST_MEDIUM * 1.5 else timedelta(0)) + DEFAULT_POLICY.cycle
+    fits = in_turn <= LONGEST_MEDIUM * 1.5
+    return timedelta(hours=4) + DEFAULT_POLICY.cycle + (timedelta(0) if fits else in_turn)
 
 
 @settings(max_examples=25, deadline=None)
