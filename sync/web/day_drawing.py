@@ -28,6 +28,8 @@ ZONED_LABEL_WIDTH = 92
 RIGHT = 4
 AXIS = 18
 START_ROOM = 17
+# What the words beside the start's line take at most, in a phone's letters.
+START_TEXT = 130
 TICK = 14
 # Lanes of the dots, from the top of the row to their middle.
 LANES = {"added": 19, "changed": 24, "removed": 29}
@@ -102,6 +104,11 @@ class Band:
     rows: tuple[Row, ...]
     start: Mark | None
     now: Mark | None
+
+    @property
+    def start_text_goes_left(self) -> bool:
+        """Right of a mark near the end it would be cut off."""
+        return self.start is not None and self.start.x > self.width - START_TEXT
 
     @property
     def label_x(self) -> int:

@@ -112,6 +112,15 @@ def test_an_hour_that_does_not_come_has_no_row():
     assert [len(row.ticks) for row in high.rows] == [60] * 5
 
 
+def test_the_words_at_a_start_late_in_its_hour_stand_left_of_the_line():
+    """Right of it the drawing ends."""
+    _medium, early = drawn(start=START.replace(minute=10))
+    _medium, late = drawn(start=START.replace(minute=50))
+    assert not early.start_text_goes_left
+    assert late.start_text_goes_left
+    assert late.start.x - 130 >= 0
+
+
 @pytest.mark.parametrize("start", [datetime(2026, 11, 1, 13, 0, tzinfo=UTC), datetime(2026, 3, 8, 12, 0, tzinfo=UTC)])
 def test_every_tick_of_a_night_with_a_clock_change_has_a_place_of_its_own_inside_the_drawing(start):
     for band in drawn(start=start):
