@@ -141,11 +141,11 @@ _INSERTS = (
                       ELSE interval '9 days' END, false, '5K', 'running_race', ''
        FROM generate_series(%(first)s::bigint, %(last)s::bigint) n""",
     """INSERT INTO sync_eventsync (event_id, credential_id, tier, tier_until, due_at, due_trigger, visits, failures,
-         hold_reason)
+         hold_reason, reconcile_removed, reconcile_rejected, reconcile_kept)
        SELECT n, %(key)s + ((n - 1) / %(a_race)s + 1) %% %(keys)s,
          CASE WHEN n %% 50 = 0 THEN 'HIGH' WHEN n %% 20 = 1 THEN 'MEDIUM' ELSE 'LOW' END, now() + interval '2 hours',
          now() + CASE WHEN (n / 7) %% 20 = 0 THEN -interval '1 second' * (n %% 900) ELSE interval '1 hour' END,
-         'scheduled', 5, 0, ''
+         'scheduled', 5, 0, '', 0, 0, 0
        FROM generate_series(%(first)s::bigint, %(last)s::bigint) n""",
     """INSERT INTO sync_syncrun (event_id, visit, "trigger", tier, came_along, "full", started_at, finished_at,
          outcome, error_class, error_text, calls, pages, fetched, added, changed, removed, rejected)
