@@ -21,7 +21,7 @@ from races.participant_writes import (
 )
 from races.race_lock import race_lock
 from races.storable import BIGINT
-from races.stored_participants import Key, Stored, blanked_among, events_of, known_hashes, stored_participants
+from races.stored_participants import Key, Stored, blanked_among, events_and_hashes, stored_participants
 from races.version_order import brings_back, is_older
 
 Decode = Callable[[bytes], ParticipantDocument]
@@ -105,16 +105,12 @@ def store_participants(
     row whose event the race does not have is rejected and shown with the first event of `runs` (without runs: with
     the race's first event), because somebody has to see it.
     """
-    events = events_of(race)
     page = _Page(now=now, runs=runs, decode=decode)
-    shown_with = next(iter([*runs, *events.values()]), 0)
     fetched = Counter([row.event_id for row in rows])
+    events, known = events_and_hashes(race, listed=fetched, registrations=[row.registration_id for row in rows])
+    shown_with = next(iter([*runs, *events.values()]), 0)
     for event_id, count in fetched.items():
         page.fetched[events.get(event_id, shown_with)] += count
-    known = known_hashes(
-        events=[events[event_id] for event_id in fetched if event_id in events],
-        registrations=[row.registration_id for row in rows],
-    )
     hashes = [raw_hash_of(row.raw) for row in rows]
     # The bytes name the event and the registration: who has them stored has them stored there.
     if not known.issuperset(hashes):

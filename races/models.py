@@ -120,7 +120,7 @@ class Participant(models.Model):
     is_anonymous = models.BooleanField(default=False)
     answers = models.JSONField(default=list, help_text="[{question_id, question, response}]")
     raw = models.TextField(blank=True, help_text="The provider's own bytes.")
-    raw_hash = models.BinaryField(max_length=16, help_text="The first half of sha256 of `raw`: byte for byte the same?")
+    raw_hash = models.BinaryField(max_length=16, help_text="xxh3 of `raw`: byte for byte the same?")
     content_hash = models.BinaryField(
         max_length=16, help_text="The first half of sha256 of the columns: did anything change that counts?"
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
+from xxhash import xxh3_128_digest
 
 from partners.documents import ParticipantDocument, RejectedRow
 from races.storable import BIGINT, SMALLINT, text_problem, texts_in
@@ -163,8 +164,12 @@ def _money(amount: Decimal | None) -> Decimal | None:
 
 
 def raw_hash_of(raw: bytes | Raw) -> bytes:
-    """With the processor's own instructions sha256 is faster than anything else in the library; 16 bytes tell apart."""
-    return sha256(raw).digest()[:HASH_BYTES]
+    """A fifteenth of the time of sha256, a quarter of what a known page cost in all.
+
+    Nobody's secret hangs on it: with effort two rows can be made that share it, but a row names its own registration,
+    so all that could be hidden is an edit of one's own, made for that purpose.
+    """
+    return xxh3_128_digest(raw)
 
 
 def raw_text_of(raw: bytes) -> str:
