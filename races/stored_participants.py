@@ -30,7 +30,7 @@ _EVENTS_AND_HASHES = """
         WHERE event_id = event.id AND registration_id {among}
     ) END
     FROM races_event event WHERE event.race_id = %s ORDER BY event.id
-"""
+""".strip()
 _LISTED = _EVENTS_AND_HASHES.format(among="= ANY(%s::bigint[])")
 _BETWEEN = _EVENTS_AND_HASHES.format(among="BETWEEN %s AND %s")
 _HASHES = Struct(f"{HASH_BYTES}s")
