@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from django.db import connection
 
 from races.models import Participant, ParticipantChange
 from races.participant_columns import plain
+from races.version_order import MISSING
 
 TRANSFERRED = "transferred"
 
@@ -52,6 +53,25 @@ def facts(
         if participant.bib or bib:
             noted["bib"] = [participant.bib, bib]
     return noted
+
+
+def missing_write(participants: Iterable[Participant], *, event_id: int, now: datetime, run: int | None) -> None:
+    """These participants of the event left without a word from the provider: they are no longer in its list."""
+    departures_write(
+        [
+            Departure(
+                participant_id=participant.pk,
+                event_id=event_id,
+                removed_at=now,
+                reason=MISSING,
+                successor=None,
+                changes=facts(participant, reason=MISSING, successor=None, arrived=None),
+            )
+            for participant in participants
+        ],
+        now=now,
+        runs={} if run is None else {event_id: run},
+    )
 
 
 def departures_write(departures: Sequence[Departure], *, now: datetime, runs: Mapping[int, int]) -> None:

@@ -14,10 +14,9 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from races.departures import Departure, departures_write, facts
+from races.departures import missing_write
 from races.models import Event, HeldRemoval, Participant
 from races.race_lock import race_lock
-from races.version_order import MISSING
 
 logger = logging.getLogger(__name__)
 
@@ -113,27 +112,9 @@ def held_decide(
         raise CannotDecide("Since you looked, other people are missing. Look again, then decide.")
     people = list(people_of(held).defer("raw", "answers"))
     if decision == Decision.CONFIRMED:
-        _remove(held, people, now=now)
+        missing_write(people, event_id=held.event_id, now=now, run=held.sync_run_id)
     else:
         held.kept_ids = [participant.registration_id for participant in people]
     held.decided_at, held.decided_by_id, held.decision = now, user.pk, decision
     held.save(update_fields=["kept_ids", "decided_at", "decided_by", "decision"])
     return len(people)
-
-
-def _remove(held: HeldRemoval, people: Collection[Participant], *, now: datetime) -> None:
-    departures_write(
-        [
-            Departure(
-                participant_id=participant.pk,
-                event_id=held.event_id,
-                removed_at=now,
-                reason=MISSING,
-                successor=None,
-                changes=facts(participant, reason=MISSING, successor=None, arrived=None),
-            )
-            for participant in people
-        ],
-        now=now,
-        runs={held.event_id: held.sync_run_id} if held.sync_run_id else {},
-    )

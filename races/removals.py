@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from django.db.models import F
 
 from partners.documents import RemovedRow
-from races.departures import Departure, departures_write, facts
+from races.departures import Departure, departures_write, facts, missing_write
 from races.held_removals import hold, in_force, still_kept, whole_again
 from races.models import Event, Participant, Race
 from races.race_lock import race_lock
@@ -169,19 +169,5 @@ def mark_missing(
         hold(event=event, missing=ids, listed_before=listed_before, now=now, run=run)
         return MissingCounts(removed=0, held=len(missing), kept=len(kept))
     whole_again(event_id=event.pk, now=now)
-    departures_write(
-        [
-            Departure(
-                participant_id=participant.pk,
-                event_id=event.pk,
-                removed_at=now,
-                reason=MISSING,
-                successor=None,
-                changes=facts(participant, reason=MISSING, successor=None, arrived=None),
-            )
-            for participant in missing
-        ],
-        now=now,
-        runs={event.pk: run},
-    )
+    missing_write(missing, event_id=event.pk, now=now, run=run)
     return MissingCounts(removed=len(missing), held=0, kept=len(kept))
