@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from sync.web.times import local_text
 
@@ -102,7 +102,7 @@ def cycle_chart(buckets: Sequence[Bucket], *, first: datetime | None, now: datet
         silent=tuple(silent),
         limit_y=_y(LIMIT_SECONDS),
         lines=tuple(Mark(at=_y(seconds), name=name, is_minor=minor) for seconds, name, minor in LINES),
-        hours=_hours(begins, width=width),
+        hours=hour_marks(begins, zone=UTC, width=width),
         summary=_summary(buckets, silent=len(silent)),
         is_bad=bool(silent) or any(bar.is_over for bar in bars),
     )
@@ -127,11 +127,13 @@ def _y(seconds: float) -> float:
     return round(HEIGHT * (1 - share), 1)
 
 
-def _hours(begins: datetime, *, width: int) -> tuple[Mark, ...]:
+def hour_marks(begins: datetime, *, zone: tzinfo, width: int) -> tuple[Mark, ...]:
+    """The hours that a day of steps is marked with; `width`: of a step."""
     marks: list[Mark] = []
     for place in range(COLUMNS):
-        at = begins + place * STEP
-        if at.minute == 0 and at.hour % HOURS_BETWEEN_MARKS == 0:
+        at = (begins + place * STEP).astimezone(zone)
+        # Some zones are off by a quarter of an hour: then no step begins with the hour.
+        if at.minute < STEP.seconds // 60 and at.hour % HOURS_BETWEEN_MARKS == 0:
             marks.append(Mark(at=place * width, name=f"{at:%H:%M}", is_minor=bool(len(marks) % 2)))
     return tuple(marks)
 

@@ -12,7 +12,6 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from partners.gate import database_now
-from partners.models import TimingPartner
 from races.access import visible_races
 from races.models import Event, Race
 from sync.services import sync_now as service
@@ -21,7 +20,6 @@ from sync.services.policies import policy_now
 from sync.web import event_page as event_selector
 from sync.web import event_why as why_selector
 from sync.web import operations as operations_selector
-from sync.web import partner_page as partner_selector
 from sync.web import race_checks as checks_selector
 from sync.web import race_list as list_selector
 from sync.web import race_status
@@ -198,21 +196,6 @@ def _operations_context(request: HttpRequest) -> dict[str, object]:
         raise Http404
     machine = operations_selector.operations(now=database_now(), policy=policy_now())
     return {"machine": machine, "banner": machine.banner, "section": "operations"}
-
-
-@never_cache
-@require_GET
-def partner_page(request: HttpRequest, slug: str) -> HttpResponse:
-    if not getattr(request.user, "is_staff", False):
-        raise Http404
-    partner = partner_selector.partner_page(
-        partner=get_object_or_404(TimingPartner, slug=slug), now=database_now(), policy=policy_now()
-    )
-    return render(
-        request,
-        "partners/partner_page.html",
-        {"partner": partner, "banner": partner.banner, "section": "operations"},
-    )
 
 
 @login_not_required

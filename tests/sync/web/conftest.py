@@ -21,7 +21,8 @@ from tests.factories import (
 
 @pytest.fixture(autouse=True)
 def view_clock(monkeypatch, now):
-    monkeypatch.setattr("sync.web.views.database_now", lambda: now)
+    for views in ("views", "partner_views"):
+        monkeypatch.setattr(f"sync.web.{views}.database_now", lambda: now)
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ def view_clock(monkeypatch, now):
             cursor.execute("SELECT clock_timestamp()")
         return now
 
-    for views in ("views", "export_views", "receipt_views", "participant_views", "weekend_views"):
+    for views in ("views", "export_views", "receipt_views", "participant_views", "partner_views", "weekend_views"):
         monkeypatch.setattr(f"sync.web.{views}.database_now", asked)
 
 
@@ -180,7 +180,9 @@ def test_changes_since_an_export_ask_the_same_for_1_and_for_50_people(asks_the_s
 def test_staff_pages_ask_the_same_for_1_and_for_50_keys_and_races(asks_the_same, staff, race, busy, run_of, now):
     busy()
     pages = [reverse(name) for name in ("operations", "operations_live", "weekend", "runs", "cycles")]
-    urls = [*pages, reverse("partner_page", args=[race.partner.slug]), f"{reverse('search')}?q=ada"]
+    names = ("partner_page", "partner_live", "partner_ahead", "partner_races")
+    partner = [reverse(name, args=[race.partner.slug]) for name in names]
+    urls = [*pages, *partner, f"{reverse('search')}?q=ada"]
 
     def more() -> None:
         start = race.events.latest("starts_at").starts_at
