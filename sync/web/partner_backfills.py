@@ -1,4 +1,4 @@
-"""The backfills that load races of a partner: how far, how fast, until when, and what goes on with those that stopped."""
+"""The backfills that load races of a partner: how far, how fast, until when, and what goes on with a stopped one."""
 
 from __future__ import annotations
 

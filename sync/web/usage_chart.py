@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from sync.core.time_words import counted
 from sync.web.cycle_chart import COLUMNS, STEP, WIDTH, Mark, chart_begins, hour_marks
@@ -163,7 +163,8 @@ def _rows(
     hours: dict[datetime, list[int]] = {}
     for place in range(COLUMNS):
         at = (begins + place * STEP).astimezone(zone)
-        hours.setdefault(at.replace(minute=0), []).append(place)
+        # In UTC: of the hour that comes twice when the clocks go back, both are equal in their zone.
+        hours.setdefault(at.replace(minute=0).astimezone(UTC), []).append(place)
     return tuple(
         UsageHour(
             at=local_text(at, zone=zone, now=now, seconds=False),

@@ -24,6 +24,7 @@ def pages(scheduled, run_of):
             reverse("event_live", args=[event.race_id, event.pk]),
         ),
         (reverse("operations"), reverse("operations_live")),
+        tuple(reverse(name, args=[event.race.partner.slug]) for name in ("partner_page", "partner_live")),
     ]
 
 

@@ -7,9 +7,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from partners.models import ApiUsage, CallBudget, Credential
@@ -18,11 +16,20 @@ from sync.core.policy import DEFAULT_POLICY
 from sync.core.tiers import StartWindow
 from sync.services.event_schedule import reschedule
 from sync.web.forecast_chart import chart
-from tests.factories import CredentialFactory, EventFactory, RaceFactory, TimingPartnerFactory
+from tests.factories import (
+    CredentialFactory,
+    EventFactory,
+    EventSyncFactory,
+    PartnerMembershipFactory,
+    RaceAccessFactory,
+    RaceFactory,
+    TimingPartnerFactory,
+)
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("heartbeat")]
 
 NEW_YORK = ZoneInfo("America/New_York")
+PAGES = ["partner_page", "partner_live", "partner_ahead", "partner_races"]
 
 
 @pytest.fixture(autouse=True)
@@ -45,23 +52,25 @@ def crowded(key, now):
 
 @pytest.fixture
 def page(log_in, staff):
-    def shown(slug: str = "ridgeline") -> str:
-        response = log_in(staff).get(reverse("partner_page", args=[slug]))
+    def shown(name: str = "partner_page", **query: str) -> str:
+        response = log_in(staff).get(reverse(name, args=["ridgeline"]), query)
         assert response.status_code == 200
         return " ".join(response.content.decode().split())
 
     return shown
 
 
-def test_the_page_exists_for_staff_only(key, director, member, log_in):
-    url = reverse("partner_page", args=["ridgeline"])
+@pytest.mark.parametrize("name", PAGES)
+def test_the_page_and_its_parts_exist_for_staff_only(key, director, member, log_in, name):
+    url = reverse(name, args=["ridgeline"])
     assert log_in(director).get(url).status_code == 404
     assert log_in(member).get(url).status_code == 404
     assert Client().get(url).status_code == 302
 
 
-def test_a_partner_that_does_not_exist_is_a_404(log_in, staff):
-    assert log_in(staff).get(reverse("partner_page", args=["nobody"])).status_code == 404
+@pytest.mark.parametrize("name", PAGES)
+def test_a_partner_that_does_not_exist_is_a_404(log_in, staff, name):
+    assert log_in(staff).get(reverse(name, args=["nobody"])).status_code == 404
 
 
 def test_a_crowded_key_shows_what_will_be_late_in_words_numbers_and_a_drawing(crowded, key, now, page):
@@ -85,8 +94,20 @@ def test_a_key_with_room_draws_nothing_over_the_line(key, page):
     assert 'class="over"' not in shown
 
 
-def test_the_page_needs_no_inline_style(crowded, page):
-    assert "style=" not in page()
+@pytest.mark.parametrize("name", PAGES)
+def test_the_page_needs_no_inline_style(crowded, page, name):
+    assert "style=" not in page(name)
+
+
+def test_the_forecast_is_looked_at_again_as_the_page_shows_it(crowded, log_in, staff):
+    client = log_in(staff)
+    url = reverse("partner_ahead", args=["ridgeline"])
+    first = client.get(url, headers={"HX-Request": "true"})
+
+    assert f'hx-get="{url}"' in (whole := client.get(reverse("partner_page", args=["ridgeline"])).content.decode())
+    assert first.content.decode() in whole
+    again = client.get(url, headers={"HX-Request": "true", "If-None-Match": first["ETag"]})
+    assert again.status_code == 304
 
 
 @pytest.mark.parametrize(
@@ -102,6 +123,40 @@ def test_a_key_that_was_slowed_down_says_to_what(key, now, page):
     assert "Slowed down to 700 an hour" in page()
 
 
+def test_a_key_that_is_paused_says_until_when(key, now, page):
+    CallBudget.objects.create(credential=key, paused_until=now + timedelta(minutes=4))
+    shown = page()
+    assert "</svg> Throttled</p>" in shown
+    assert "it is paused until 06:04:00 EDT" in shown
+
+
+def test_a_key_says_when_it_was_verified_and_when_it_looked_for_races(key, now, page):
+    Credential.objects.update(verified_at=now - timedelta(hours=3), discovered_at=now - timedelta(minutes=50))
+    shown = page()
+    assert re.search(r"verified <time[^>]*>03:00 EDT</time>", shown)
+    assert re.search(r"races last looked for <time[^>]*>05:10 EDT</time>", shown)
+
+
+def test_what_the_partner_still_misses_is_said_with_where_to_give_it(key, page):
+    key.partner.contact_email = ""
+    key.partner.save()
+    shown = page()
+    assert "it has no contact address" in shown
+    assert "None of its people can log in" in shown
+    assert f'{reverse("admin:partners_partnermembership_add")}?partner={key.partner_id}"' in shown
+
+
+@pytest.mark.parametrize("has_whole_partner", [True, False])
+def test_a_partner_with_an_address_and_a_director_misses_nothing(key, page, has_whole_partner):
+    if has_whole_partner:
+        PartnerMembershipFactory(partner=key.partner)
+    else:
+        RaceAccessFactory(race=RaceFactory(credential=key))
+    shown = page()
+    assert 'href="mailto:crew@example.test"' in shown
+    assert "can log in" not in shown
+
+
 def test_a_partner_that_is_off_says_so(key, page):
     key.partner.is_active = False
     key.partner.save()
@@ -110,53 +165,52 @@ def test_a_partner_that_is_off_says_so(key, page):
     assert "Partner off" in shown
 
 
-def test_the_races_are_listed_by_their_next_start(key, now, page):
-    nothing = RaceFactory(credential=key, name="Aardvark Run")
+def test_the_races_are_listed_by_their_next_start_with_their_state(key, now, page):
+    nothing = RaceFactory(credential=key, name="Aardvark Run", sync_enabled=False)
     later = EventFactory(race=RaceFactory(credential=key, name="Later Run"), starts_at=now + timedelta(days=3)).race
-    soon = EventFactory(race=RaceFactory(credential=key, name="Soon Run"), starts_at=now + timedelta(hours=2)).race
-    EventFactory(race=soon, starts_at=now - timedelta(days=300))
+    soon = EventFactory(race=RaceFactory(credential=key, name="Soon Run"), starts_at=now + timedelta(hours=2))
+    EventSyncFactory(event=soon, tier="HIGH", due_at=now + timedelta(seconds=20), checked_at=now)
+    EventFactory(race=soon.race, starts_at=now - timedelta(days=300))
     EventFactory(
         race=RaceFactory(credential=key, name="Some Day Run"),
         starts_at=datetime(2026, 6, 8, 4, 0, tzinfo=UTC),
         start_is_placeholder=True,
     )
     RaceFactory(name="Somebody Else's Run")
+    assert f'hx-get="{reverse("partner_races", args=["ridgeline"])}"' in page()
 
-    shown = page()
+    shown = page("partner_races")
 
     places = [shown.index(name) for name in ("Soon Run", "Some Day Run", "Later Run", "Aardvark Run")]
     assert places == sorted(places)
     assert "Somebody Else" not in shown
-    assert "08:00 EDT</time>" in shown
+    first = shown[places[0] : places[1]]
+    assert "08:00 EDT</time>" in first
+    assert "Up to date" in first
+    assert ">HIGH</span>" in first
+    assert 'data-label="Sync">On<' in first
     assert "Mon Jun 8, no time of day" in shown
     assert reverse("race_page", args=[later.pk]) in shown
-    assert "nothing to come" in shown.split(nothing.name)[1]
+    assert re.search(r'data-label="Sync">Off .*This race is switched off', shown.split(nothing.name)[1])
+
+
+def test_more_races_follow_on_pages(key, page):
+    RaceFactory.create_batch(26, credential=key)
+    first, second = page("partner_races"), page("partner_races", page="2")
+
+    assert "26 in all" in first
+    assert f'href="{reverse("partner_races", args=["ridgeline"])}?page=2"' in first
+    races = [set(re.findall(r"/races/(\d+)/", shown)) for shown in (first, second)]
+    assert [len(found) for found in races] == [25, 1]
+    assert not races[0] & races[1]
 
 
 def test_a_partner_without_keys_and_races_says_what_to_do(page):
     TimingPartnerFactory(slug="ridgeline")
     shown = page()
     assert "No key yet" in shown
-    assert "No race yet" in shown
-
-
-def test_the_page_asks_the_same_for_one_and_for_many_keys_and_races(crowded, key, log_in, staff, now):
-    client = log_in(staff)
-    url = reverse("partner_page", args=["ridgeline"])
-
-    def queries() -> int:
-        with CaptureQueriesContext(connection) as captured:
-            assert client.get(url).status_code == 200
-        return len(captured)
-
-    before = queries()
-    for number in range(4):
-        other = CredentialFactory(partner=key.partner, label=f"key {number}")
-        events = [EventFactory(race=RaceFactory(credential=other), starts_at=now + timedelta(days=1)) for _ in range(9)]
-        reschedule(events=events, now=now)
-
-    assert queries() == before
-    assert before <= 14
+    assert "manage.py backfill --partner ridgeline" in shown
+    assert "No race yet" in page("partner_races")
 
 
 def starting(at: datetime, races: int) -> list[EventStart]:
