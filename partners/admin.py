@@ -18,6 +18,7 @@ from partners.credential_problems import CredentialProblem
 from partners.forms import NewKeyForm, OnboardingForm, PartnerForm, StoredKeyForm
 from partners.gate import database_now
 from partners.models import Credential, PartnerMembership, TimingPartner
+from partners.object_actions import ObjectActionsAdmin, switch_text
 from partners.onboarding import (
     DISCOVERY_QUEUE,
     DISCOVERY_TASK,
@@ -26,12 +27,17 @@ from partners.onboarding import (
     status_detail,
     tested_key_store,
 )
+from partners.switches import keys_pause, keys_resume, partners_switch
 
+# Each takes a second or two while somebody waits for the page.
+MOST_VERIFIED = 10
+NEXT_CYCLE = "from the next cycle on, within 10 s"
+NO_MORE_CALLS = "What a lane has begun ends within a minute; what is due waits until it is resumed."
 # As in RunSignUp and in every form here; from the model's field Django makes "Api key".
 KEY_LABEL = "API key"
 
 
-class TestedAdmin(admin.ModelAdmin):
+class TestedAdmin(ObjectActionsAdmin):
     """An admin whose forms ask the provider. No call may be made inside a transaction, so the forms run outside of one;
     the services that store open their own."""
 
@@ -100,10 +106,34 @@ class KeysOfPartner(admin.TabularInline):
 
 @admin.register(TimingPartner)
 class TimingPartnerAdmin(TestedAdmin):
-    list_display = ["name", "slug", "timezone", "is_active", "keys", "races"]
+    list_display = ["name", "slug", "timezone", "is_active", "keys", "races", "site_page"]
     list_filter = ["is_active"]
     search_fields = ["name", "slug", "contact_email"]
     readonly_fields = ["slug"]
+    actions = ["pause_partners", "resume_partners"]
+    object_actions = {"pause_partners": "Pause", "resume_partners": "Resume"}
+
+    def view_on_site(self, obj: TimingPartner) -> str:
+        return reverse("partner_page", args=[obj.slug])
+
+    def is_offered(self, action: str, obj: TimingPartner) -> bool:
+        return obj.is_active == (action == "pause_partners")
+
+    @admin.action(description="Pause selected partners: nothing of them is synced", permissions=["run"])
+    def pause_partners(self, request: HttpRequest, queryset: QuerySet[TimingPartner]) -> None:
+        self._switch(request, queryset, on=False)
+
+    @admin.action(description="Resume selected partners", permissions=["run"])
+    def resume_partners(self, request: HttpRequest, queryset: QuerySet[TimingPartner]) -> None:
+        self._switch(request, queryset, on=True)
+
+    def _switch(self, request: HttpRequest, queryset: QuerySet[TimingPartner], *, on: bool) -> None:
+        partners = list(queryset)
+        switched = partners_switch(partner_ids=[partner.pk for partner in partners], on=on)
+        changed = [partner for partner in partners if partner.pk in switched]
+        self.log_all(request, changed, "Resumed." if on else "Paused.")
+        what_then = f"What is due is synced {NEXT_CYCLE}." if on else NO_MORE_CALLS
+        self.message_user(request, switch_text(changed, on=on, what_then=what_then))
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         return super().get_form(request, obj, change, **(kwargs | {"form": PartnerForm if obj else OnboardingForm}))
@@ -160,6 +190,15 @@ class CredentialAdmin(TestedAdmin):
     search_fields = ["label", "api_key", "partner__name", "partner__slug"]
     autocomplete_fields = ["partner"]
     actions = ["verify_keys", "pause_keys", "resume_keys", "discover_keys"]
+    object_actions = {"verify_keys": "Verify key", "pause_keys": "Pause", "resume_keys": "Resume"}
+
+    def view_on_site(self, obj: Credential) -> str:
+        return reverse("partner_page", args=[obj.partner.slug])
+
+    def is_offered(self, action: str, obj: Credential) -> bool:
+        if action == "pause_keys":
+            return obj.status in {Credential.Status.OK, Credential.Status.UNVERIFIED}
+        return action != "resume_keys" or obj.status == Credential.Status.PAUSED
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Credential]:
         return super().get_queryset(request).defer("api_secret")
@@ -217,34 +256,53 @@ class CredentialAdmin(TestedAdmin):
             return ""
         return f"{obj} has brought races, which are synced with it: it is not deleted. Pause it to stop its syncs."
 
-    @admin.action(description="Verify selected keys with RunSignUp", permissions=["change"])
+    @admin.action(description="Verify selected keys with RunSignUp", permissions=["run"])
     def verify_keys(self, request: HttpRequest, queryset: QuerySet[Credential]) -> None:
-        for credential in queryset.select_related("partner"):
+        credentials = list(queryset.select_related("partner")[: MOST_VERIFIED + 1])
+        if len(credentials) > MOST_VERIFIED:
+            text = f"Choose at most {MOST_VERIFIED} keys: each is asked about at RunSignUp while you wait."
+            self.message_user(request, text, messages.WARNING)
+            return
+        for credential in credentials:
             self._verify(request, credential)
 
     def _verify(self, request: HttpRequest, credential: Credential) -> None:
         try:
             report = credential_verify(credential, database_now())
         except CredentialProblem as problem:
-            self.message_user(request, f"{credential}: {problem.text}", messages.ERROR)
+            text, level = problem.text, messages.ERROR
         else:
-            self.message_user(request, f"{credential}: {status_detail(report)}.")
+            text, level = f"{status_detail(report)}.", messages.SUCCESS
+        self.log_all(request, [credential], f"Verified: {text}")
+        self.message_user(request, f"{credential}: {text}", level)
 
-    @admin.action(description="Pause selected keys: no call is made with them", permissions=["change"])
+    @admin.action(description="Pause selected keys: no call is made with them", permissions=["run"])
     def pause_keys(self, request: HttpRequest, queryset: QuerySet[Credential]) -> None:
-        paused = queryset.exclude(status=Credential.Status.REFUSED).update(status=Credential.Status.PAUSED)
-        self.message_user(request, f"{paused} paused. A refused key makes no calls anyway.")
+        credentials = list(queryset.select_related("partner"))
+        paused = keys_pause(key_ids=[credential.pk for credential in credentials])
+        changed = [credential for credential in credentials if credential.pk in paused]
+        self.log_all(request, changed, "Paused.")
+        self.message_user(request, switch_text(changed, on=False, what_then=NO_MORE_CALLS))
+        if any(credential.status == Credential.Status.REFUSED for credential in credentials):
+            self.message_user(request, "A refused key makes no calls anyway.", messages.WARNING)
 
-    @admin.action(description="Resume selected paused keys", permissions=["change"])
+    @admin.action(description="Resume selected paused keys", permissions=["run"])
     def resume_keys(self, request: HttpRequest, queryset: QuerySet[Credential]) -> None:
-        resumed = queryset.filter(status=Credential.Status.PAUSED).update(status=Credential.Status.OK)
-        self.message_user(request, f"{resumed} resumed. A refused key resumes when it is verified.")
+        credentials = list(queryset.select_related("partner"))
+        resumed = keys_resume(key_ids=[credential.pk for credential in credentials])
+        changed = [credential for credential in credentials if credential.pk in resumed]
+        self.log_all(request, changed, "Resumed.")
+        self.message_user(request, switch_text(changed, on=True, what_then=f"What is due is synced {NEXT_CYCLE}."))
+        if any(credential.status == Credential.Status.REFUSED for credential in credentials):
+            self.message_user(request, "A refused key resumes when it is verified.", messages.WARNING)
 
-    @admin.action(description="Look for races of selected keys now", permissions=["change"])
+    @admin.action(description="Look for races of selected keys now", permissions=["run"])
     def discover_keys(self, request: HttpRequest, queryset: QuerySet[Credential]) -> None:
         asked_at = database_now().isoformat()
-        for pk in queryset.values_list("pk", flat=True):
-            transaction.on_commit(partial(async_task, DISCOVERY_TASK, pk, asked_at, cluster=DISCOVERY_QUEUE))
+        credentials = list(queryset.select_related("partner"))
+        for credential in credentials:
+            transaction.on_commit(partial(async_task, DISCOVERY_TASK, credential.pk, asked_at, cluster=DISCOVERY_QUEUE))
+        self.log_all(request, credentials, "Asked to look for its races.")
         self.message_user(request, "Asked: a running cluster looks for their races within seconds.")
 
 
@@ -254,3 +312,6 @@ class PartnerMembershipAdmin(admin.ModelAdmin):
     list_select_related = ["user", "partner"]
     search_fields = ["user__username", "user__email", "partner__name", "partner__slug"]
     autocomplete_fields = ["user", "partner"]
+
+    def view_on_site(self, obj: PartnerMembership) -> str:
+        return reverse("partner_page", args=[obj.partner.slug])

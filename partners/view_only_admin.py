@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, cast
 
@@ -52,7 +53,7 @@ class ViewOnlyAdmin(admin.ModelAdmin):
     show_full_result_count = False
     paginator = CappedPaginator
     list_per_page = 50
-    actions = None
+    actions: Sequence[str] | None = None
     id_search: tuple[str, ...] = ()
     only_within: tuple[str, ...] = ()
     within_hint = ""

@@ -1,5 +1,5 @@
-"""The admin of the mirror: what the provider says is looked at here, never edited. Race is in `sync.admin`: switching
-one off changes the schedule."""
+"""The admin of the mirror: what the provider says is looked at here, never edited. Races and events are in
+`sync.race_admin`: what staff switch or ask for there changes the schedule."""
 
 from __future__ import annotations
 
@@ -12,33 +12,8 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from partners.view_only_admin import PartnerFilter, ViewOnlyAdmin
-from races.models import Event, Participant, ParticipantChange, RaceAccess, StartListExport
-
-
-class EventPartnerFilter(PartnerFilter):
-    path = "race__partner"
-
-
-@admin.register(Event)
-class EventAdmin(ViewOnlyAdmin):
-    list_display = ["name", "race", "starts_at", "start_is_placeholder", "distance", "gone_at", "participants"]
-    list_filter = [EventPartnerFilter, "start_is_placeholder", ("gone_at", admin.EmptyFieldListFilter)]
-    list_select_related = ["race"]
-    search_fields = ["name", "race__name"]
-    search_help_text = "RunSignUp's id of the event or race, or a part of the name."
-    id_search = ("provider_event_id", "race__provider_race_id")
-    ordering = ["-pk"]
-    readonly_fields = ["participants"]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
-        queryset = super().get_queryset(request).defer("race__raw")
-        return queryset.defer("raw", "race__raw") if self.is_list(request) else queryset
-
-    @admin.display(description="participants")
-    def participants(self, event: Event) -> SafeString:
-        url = reverse("admin:races_participant_changelist")
-        return format_html('<a href="{}?event__id__exact={}">Participants</a>', url, event.pk)
+from partners.view_only_admin import ViewOnlyAdmin
+from races.models import Participant, ParticipantChange, RaceAccess, StartListExport
 
 
 @admin.register(Participant)
@@ -52,6 +27,9 @@ class ParticipantAdmin(ViewOnlyAdmin):
     only_within = ("event__id__exact",)
     within_hint = "Participants are listed by event: choose “Participants” beside an event."
     readonly_fields = ["changes"]
+
+    def view_on_site(self, obj: Participant) -> str:
+        return reverse("participant_page", args=[obj.event.race_id, obj.pk])
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Participant]:
         queryset = super().get_queryset(request)
@@ -74,6 +52,9 @@ class ParticipantChangeAdmin(ViewOnlyAdmin):
     within_hint = "Changes are listed by participant or by sync run: open one and choose “Changes”."
     raw_id_fields = ["participant", "sync_run"]
 
+    def view_on_site(self, obj: ParticipantChange) -> str:
+        return reverse("participant_page", args=[obj.event.race_id, obj.participant_id])
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).defer("participant__raw", "participant__answers")
 
@@ -90,6 +71,9 @@ class StartListExportAdmin(ViewOnlyAdmin):
     ordering = ["-made_at", "-pk"]
     exclude = ["snapshot", "heading"]
 
+    def view_on_site(self, obj: StartListExport) -> str:
+        return reverse("export_changes", args=[obj.race_id, obj.pk])
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).defer("snapshot", "heading", "race__raw", "event__raw")
 
@@ -100,3 +84,6 @@ class RaceAccessAdmin(admin.ModelAdmin):
     list_select_related = ["user", "race"]
     search_fields = ["user__username", "user__email", "race__name"]
     autocomplete_fields = ["user", "race"]
+
+    def view_on_site(self, obj: RaceAccess) -> str:
+        return reverse("race_page", args=[obj.race_id])

@@ -61,6 +61,9 @@ class HeldRemovalAdmin(ViewOnlyAdmin):
         queryset = super().get_queryset(request).select_related("event__race", "decided_by")
         return queryset.defer("event__raw", "event__race__raw")
 
+    def view_on_site(self, obj: HeldRemoval) -> str:
+        return reverse("event_page", args=[obj.event.race_id, obj.event_id])
+
     def get_urls(self) -> list[URLPattern]:
         decide = self.admin_site.admin_view(self.decide)
         ours = [

@@ -23,6 +23,10 @@ class Trigger(models.TextChoices):
     RECONCILE = "reconcile"
 
 
+# What a person asked for; it is served also when the event is over.
+ASKED_FOR = [Trigger.MANUAL, Trigger.RECONCILE]
+
+
 class Outcome(models.TextChoices):
     OK = "ok"
     UNCHANGED = "unchanged"

@@ -46,6 +46,9 @@ class PolicyAdmin(admin.ModelAdmin):
         ),
     )
 
+    def view_on_site(self, obj: Policy) -> str:
+        return reverse("operations")
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from partners.gate import database_now
-from sync.services import cycles, lanes
+from sync.services import asking, cycles, lanes
 from sync.services.discovery import discoveries_start, discovery_run
 from sync.services.event_days import event_days_roll_up
 from sync.services.key_releases import key_release
@@ -22,6 +22,11 @@ def cycle(intended: str | None = None) -> None:
 def lane(credential_id: int) -> None:
     """The lane of one credential; does nothing when another one is at it."""
     lanes.lane_run(credential_id=credential_id, policy=policy_now())
+
+
+def lanes_call(credential_ids: list[int]) -> None:
+    """Call the lanes of several keys, whose events somebody asked for at once."""
+    asking.lanes_call(credential_ids)
 
 
 def discoveries() -> None:

@@ -11,7 +11,7 @@ from races.models import Event
 from sync.core.placing import NOWHERE, place_of
 from sync.core.policy import DEFAULT_POLICY, Policy
 from sync.core.tiers import StartWindow, Tier, start_window, tier_at
-from sync.models import EventSync, Trigger
+from sync.models import ASKED_FOR, EventSync
 from sync.services.policies import policy_now
 
 RACE_OFF = "This race is switched off: nothing of it is synced. Switch it on in the admin."
@@ -96,7 +96,7 @@ def place(row: EventSync, event: Event, *, now: datetime, policy: Policy) -> Non
             race_id=event.race.provider_race_id,
             now=now,
             policy=policy,
-            asked_for=row.due_trigger == Trigger.MANUAL,
+            asked_for=row.due_trigger in ASKED_FOR,
         )
     row.tier = None if found.tier is None else found.tier.value
     row.tier_until, row.due_at = found.tier_until, found.due_at

@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.db import transaction
-from django_q.tasks import async_task
-
-from races.models import Race
-from sync import queues
+from races.models import Event, Race
 from sync.core.policy import DEFAULT_POLICY, Policy
-from sync.models import EventSync, SyncRun, Trigger
-from sync.services.cycles import blocked_reason
-from sync.services.event_schedule import closed_reason, reschedule
+from sync.models import SyncRun
+from sync.services.asking import Asked, events_ask_sync, events_to_ask
+from sync.services.editions import current_events
 from sync.services.lanes import LaneReport, lane_run
-
-# Fifty clicks are one sync: what was checked this recently is not asked again.
-FRESH_ENOUGH = timedelta(seconds=10)
 
 
 class NothingToSync(Exception):
@@ -36,48 +29,37 @@ class SyncNowReport:
 
 def request(*, race: Race, now: datetime, event_ids: Sequence[int] | None = None) -> str:
     """Put the race's events (or those with these pks) first in their lane and call it; a sentence for the page."""
-    fresh, waiting = _pick(race=race, now=now, event_ids=event_ids)
+    asked = _asked(race=race, now=now, event_ids=event_ids)
+    waiting = len(asked.waiting)
     if not waiting:
-        return "Checked a few seconds ago: nothing to do." if fresh else "It is being synced right now."
-    with transaction.atomic():
-        async_task("sync.tasks.lane", race.credential_id, cluster=queues.SYNC, group="sync-now")
-    return f"{waiting} {'event is' if waiting == 1 else 'events are'} being synced now."
+        return "Checked a few seconds ago: nothing to do." if asked.fresh else "It is in line or being synced already."
+    return f"{waiting} {'event is' if waiting == 1 else 'events are'} in line for a sync."
 
 
 def run(
     *, race: Race, now: datetime, event_ids: Sequence[int] | None = None, policy: Policy = DEFAULT_POLICY
 ) -> SyncNowReport:
     """Sync in this process, for the command line. Raises NothingToSync."""
-    _fresh, waiting = _pick(race=race, now=now, event_ids=event_ids, debounce=False)
+    waiting = len(_asked(race=race, now=now, event_ids=event_ids, debounce=False, call_lanes=False).waiting)
     lane = lane_run(credential_id=race.credential_id, policy=policy)
-    events = list(_events(race, event_ids).values_list("pk", flat=True))
-    runs = SyncRun.objects.filter(event_id__in=events, started_at__gte=now).select_related("event")
+    events = _events(race, event_ids, now=now)
+    runs = SyncRun.objects.filter(event__in=events, started_at__gte=now).select_related("event")
     return SyncNowReport(events=waiting, lane=lane, runs=tuple(runs.order_by("event__starts_at", "pk")))
 
 
-def _events(race: Race, event_ids: Sequence[int] | None):
-    events = race.events.select_related("race")
-    return events if event_ids is None else events.filter(pk__in=event_ids)
+def _events(race: Race, event_ids: Sequence[int] | None, *, now: datetime) -> list[Event]:
+    """Those with these pks, or of the edition that the race's page shows."""
+    if event_ids is None:
+        return list(events_to_ask(current_events([race.pk], now=now)))
+    return list(events_to_ask(Event.objects.filter(race=race, pk__in=event_ids)))
 
 
-def _pick(*, race: Race, now: datetime, event_ids: Sequence[int] | None, debounce: bool = True) -> tuple[int, int]:
-    """(events that were checked just now, events that are picked for the lane)."""
-    reason = blocked_reason(race.credential)
-    events = list(_events(race, event_ids))
-    open_events = [event for event in events if not closed_reason(event)]
-    if reason:
-        raise NothingToSync(f"Not synced: {reason}.")
-    if not open_events:
-        raise NothingToSync(closed_reason(events[0]) if events else "This race has no events yet: run a discovery.")
-    with transaction.atomic():
-        reschedule(events=open_events, now=now)
-        rows = EventSync.objects.select_for_update().filter(event__in=open_events).order_by("pk")
-        fresh = rows.filter(checked_at__gt=now - FRESH_ENOUGH) if debounce else rows.none()
-        fresh_ids = set(fresh.values_list("pk", flat=True))
-        todo = [row for row in rows if row.pk not in fresh_ids and row.picked_at is None]
-        for row in todo:
-            row.due_trigger, row.due_at, row.picked_at = Trigger.MANUAL, now, now
-            # A finished event has no tier; a person's wish is served in the lowest one.
-            row.tier = row.tier or "LOW"
-        EventSync.objects.bulk_update(todo, ["due_trigger", "due_at", "picked_at", "tier"])
-    return len(fresh_ids), len(todo)
+def _asked(*, race: Race, now: datetime, event_ids: Sequence[int] | None, **options: bool) -> Asked:
+    """Raises NothingToSync when no event of them can be served."""
+    events = _events(race, event_ids, now=now)
+    if not events:
+        raise NothingToSync("This race has no events yet: run a discovery.")
+    asked = events_ask_sync(events=events, now=now, **options)
+    if len(asked.refused) == len(events):
+        raise NothingToSync(asked.refused[events[0].pk])
+    return asked

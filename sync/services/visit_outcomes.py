@@ -113,7 +113,7 @@ def _due_again(item: EventVisit, pace: Pace, *, now: datetime, policy: Policy) -
     window = window_of(row.event)
     tier = tier_at(window, now=now, policy=policy)
     row.picked_at = row.picked_cycle = None
-    row.due_trigger = Trigger.SCHEDULED
+    row.due_trigger = _trigger_after(item)
     row.due_at = next_due(
         window=window,
         race_id=row.event.race.provider_race_id,
@@ -123,7 +123,15 @@ def _due_again(item: EventVisit, pace: Pace, *, now: datetime, policy: Policy) -
         came_along=item.run.came_along,
         due_at=row.due_at,
     )
+    if row.due_trigger == Trigger.RECONCILE:
+        row.due_at = now
     place(row, row.event, now=now, policy=policy)
+
+
+def _trigger_after(item: EventVisit) -> Trigger:
+    """A comparison that was asked for while a visit ran that was none is still owed."""
+    is_owed = item.row.due_trigger == Trigger.RECONCILE and not item.full
+    return Trigger.RECONCILE if is_owed else Trigger.SCHEDULED
 
 
 def close_bad(visit: Visit, error: Exception, *, calls: int, policy: Policy) -> None:
@@ -187,7 +195,7 @@ def _back_off(item: EventVisit, error: Exception, *, now: datetime, policy: Poli
     # Waiting for budget is not a failure of the event: it stays due, for whatever reason it was, and the planner knows
     # when the key may call.
     if not isinstance(error, Throttled | NoBudget):
-        row.due_trigger = Trigger.SCHEDULED
+        row.due_trigger = _trigger_after(item)
         row.failures += 1
         row.due_at = retry_due(
             window=window_of(row.event),

@@ -90,6 +90,7 @@ def _open_run(
     looks_again = row.due_trigger == Trigger.MANUAL and row.hold_reason.endswith(visit_outcomes.HELD)
     full = (
         row.cursor is None
+        or row.due_trigger == Trigger.RECONCILE
         or looks_again
         or reconcile_due(window=window_of(row.event), reconciled_at=row.reconciled_at, now=now, policy=policy)
     )

@@ -82,7 +82,7 @@ def event_head(*, event: Event, now: datetime, policy: Policy) -> EventHead:
         race=race,
         event=status,
         sentence=race_sentence([status], beat=beat, zone=zone, now=now),
-        asked=asked_note([status], zone=zone, now=now),
+        asked=asked_note(event.race, [status], credential=event.race.credential, zone=zone, now=now, policy=policy),
         why_no_sync=race.why_no_sync or (EVENT_GONE if event.gone_at else ""),
         banner=banner_text(beat, zone=zone, now=now),
         comparison=comparison_text(comparison_of(row), clock=Clock(zone=zone, now=now)),

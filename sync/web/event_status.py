@@ -18,7 +18,7 @@ from sync.core.policy import Policy, Tier
 from sync.core.status import EventState, Status, Word, status_of
 from sync.core.tiers import PLACEHOLDER_EARLIEST, PLACEHOLDER_LATEST, finished_after, zone_of
 from sync.core.time_words import whole_minutes
-from sync.models import EventSync, SyncRun, Trigger
+from sync.models import ASKED_FOR, EventSync, SyncRun
 from sync.services.cycles import blocked_reason
 from sync.services.event_schedule import EVENT_GONE, RACE_GONE, RACE_OFF, closed_reason, window_of
 from sync.services.key_pace import key_paces
@@ -51,7 +51,7 @@ class Counts:
 class EventStatus:
     """One event at `now`. `start_text`: for a start without a time of day; `cause`: why it is late or will be; `off`:
     switched off on purpose. `checks_ended`: when the automatic checks ended; `checks_last`: how long after a start they
-    go on. `asked_at`: a "Sync now" that is not served yet; `asked_run`: one that was served just now."""
+    go on. `asked_at`: what a person asked for that is not served yet; `asked_run`: one that was served just now."""
 
     pk: int
     race_pk: int
@@ -79,6 +79,7 @@ class EventStatus:
     due: Moment | None
     due_now: bool
     checking_now: bool
+    is_running: bool
     key_paused: bool
     can_sync_now: bool
     asked_at: datetime | None
@@ -231,9 +232,10 @@ def _status(event: Event, known: Known, *, now: datetime, policy: Policy) -> Eve
         due=moment(due_at, zone=zone, now=now),
         due_now=due_at is not None and due_at <= now,
         checking_now=due_at is not None and due_at <= now <= due_at + BEGINS_WITHIN,
+        is_running=event.pk in known.running,
         key_paused=budget is not None and budget.paused_until is not None,
         can_sync_now=not (event.gone_at or why_no_sync(event.race)),
-        asked_at=row.due_at if row and row.due_trigger == Trigger.MANUAL else None,
+        asked_at=row.due_at if row and row.due_trigger in ASKED_FOR else None,
         asked_run=_asked_run(recent, now=now),
         counts=known.counts.get(event.pk, Counts()),
         strip=strip(recent, zone=zone, now=now),
@@ -286,7 +288,7 @@ def _blocked(event: Event, row: EventSync | None, *, over: bool) -> str:
 
 
 def _asked_run(recent: Sequence[SyncRun], *, now: datetime) -> SyncRun | None:
-    asked = (run for run in recent if run.trigger == Trigger.MANUAL and run.finished_at is not None)
+    asked = (run for run in recent if run.trigger in ASKED_FOR and run.finished_at is not None)
     newest = next(asked, None)
     return newest if newest and newest.finished_at and now - newest.finished_at < ASKED_SHOWN else None
 

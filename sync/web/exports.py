@@ -15,8 +15,9 @@ from races.start_list_export import heading_of
 from sync.core.policy import Policy
 from sync.core.status import Word
 from sync.core.tiers import zone_of
+from sync.services.editions import current_events
 from sync.web.event_status import EventStatus, event_statuses, with_state
-from sync.web.race_status import RaceHeader, current_events, race_header
+from sync.web.race_status import RaceHeader, race_header
 from sync.web.scheduler import last_beat
 from sync.web.times import Moment, local_text, moment
 from sync.web.words import Kind

@@ -12,10 +12,11 @@ from django.db.models import F, Max, Min, OuterRef, Q, QuerySet, Subquery
 from races.models import Event, Race
 from sync.core.policy import Tier
 from sync.core.tiers import zone_of
+from sync.services.editions import current_events
 from sync.services.policies import policy_now
 from sync.web.event_status import EventStatus, event_statuses, with_state
 from sync.web.race_sentence import Sentence, race_sentence
-from sync.web.race_status import RaceHeader, current_events, race_header, with_switches
+from sync.web.race_status import RaceHeader, race_header, with_switches
 from sync.web.scheduler import Beat, banner_text, last_beat
 from sync.web.times import Moment, moment
 

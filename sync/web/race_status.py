@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 
-from django.db.models import Count, F, Max, OuterRef, Q, QuerySet, Subquery, Window
+from django.db.models import Count, QuerySet, Window
 
 from races.models import Event, Race
 from sync.core.policy import Policy
 from sync.core.tiers import zone_of
+from sync.services.editions import current_events
 from sync.web.asked import Asked, asked_note
 from sync.web.event_status import EventStatus, event_statuses, participant_counts, with_state
 from sync.web.race_sentence import Sentence, race_sentence
@@ -18,9 +19,6 @@ from sync.web.scheduler import banner_text, last_beat
 from sync.web.switches import SwitchedOff, switched_off, why_no_sync
 from sync.web.times import day_text
 
-# A race of this morning is still of interest in the evening; and an edition may span a weekend.
-STILL_COMING = timedelta(days=1)
-ONE_EDITION = timedelta(days=2)
 EARLIER_EVENTS = 50
 
 
@@ -65,6 +63,8 @@ def race_page(*, race: Race, events: Sequence[Event], now: datetime, policy: Pol
     """`race` from `with_switches`; `events`: its `events_now`."""
     zone = zone_of(race.timezone)
     beat = last_beat(now=now, policy=policy)
+    # With its budget, which the race itself does not bring.
+    credential = events[0].race.credential if events else race.credential
     statuses = event_statuses(events, beat=beat, now=now, policy=policy)
     past = Event.objects.filter(race=race).exclude(pk__in=[status.pk for status in statuses])
     counted = past.defer("raw").annotate(in_all=Window(Count("pk")))
@@ -72,7 +72,7 @@ def race_page(*, race: Race, events: Sequence[Event], now: datetime, policy: Pol
     return RacePage(
         header=race_header(race, now=now),
         sentence=race_sentence(statuses, beat=beat, zone=zone, now=now),
-        asked=asked_note(statuses, zone=zone, now=now),
+        asked=asked_note(race, statuses, credential=credential, zone=zone, now=now, policy=policy),
         events=statuses,
         earlier=_earlier(earlier, zone=zone, now=now),
         earlier_left=earlier[0].in_all - len(earlier) if earlier else 0,
@@ -104,17 +104,6 @@ def with_switches(races: QuerySet[Race]) -> QuerySet[Race]:
     """The races with what their header needs: partner and key, without any secret and the provider's raw text."""
     return races.select_related("partner", "credential__partner").defer(
         "raw", "credential__api_secret", "credential__api_key"
-    )
-
-
-def current_events(race_ids: Sequence[int], *, now: datetime) -> QuerySet[Event]:
-    """The edition that matters: all events from yesterday on, else the last edition; and those without a start."""
-    latest = Event.objects.filter(race=OuterRef("race")).order_by().values("race").annotate(at=Max("starts_at"))
-    return (
-        Event.objects.filter(race_id__in=race_ids)
-        .annotate(latest=Subquery(latest.values("at")))
-        .filter(Q(starts_at=None) | Q(starts_at__gte=now - STILL_COMING) | Q(starts_at__gte=F("latest") - ONE_EDITION))
-        .order_by(F("starts_at").asc(nulls_last=True), "name", "pk")
     )
 
 

@@ -182,7 +182,7 @@ def test_a_row_on_a_phone_names_its_values(open_page):
 def test_the_answer_to_sync_now_is_announced(open_page, event):
     page = open_page("race_page")
     page.get_by_role("button", name="Sync now").click()
-    expect(page.locator(".asked")).to_have_text("1 event is being synced now.")
+    expect(page.locator(".asked")).to_have_text("1 event is in line: next for this key, within 10 s.")
 
     now = datetime.now(UTC)
     SyncRun.objects.create(
@@ -232,7 +232,7 @@ def test_everything_works_without_javascript(open_page, event):
     expect(page.locator(".sentence")).to_contain_text("Up to date")
     assert page.locator("head noscript").inner_html().count("refresh") == 1
     page.get_by_role("button", name="Sync now").click()
-    expect(page.locator(".asked")).to_contain_text("1 event is being synced now.")
+    expect(page.locator(".asked")).to_contain_text("1 event is in line: next for this key, within 10 s.")
     page.get_by_role("link", name="5K").click()
     page.get_by_label("Name or bib").fill("nobody of that name")
     page.get_by_role("button", name="Search").click()

@@ -38,7 +38,7 @@ def request(race: Race, **options) -> str:
 
 
 def test_a_request_puts_the_events_first_and_calls_the_lane(race, stage):
-    assert request(race) == "2 events are being synced now."
+    assert request(race) == "2 events are in line for a sync."
     assert OrmQ.objects.count() == 1
     began = database_now()
     lane_run(credential_id=race.credential_id)
@@ -52,8 +52,8 @@ def test_fifty_clicks_at_once_are_one_sync(race, stage):
     before = len(stage.calls())
     said = in_threads(*[lambda: request(race)] * 10)
     said += [request(race) for _ in range(40)]
-    assert said.count("2 events are being synced now.") == 1
-    assert said.count("It is being synced right now.") == 49
+    assert said.count("2 events are in line for a sync.") == 1
+    assert said.count("It is in line or being synced already.") == 49
     for _ in range(OrmQ.objects.count()):
         lane_run(credential_id=race.credential_id)
     assert request(race) == "Checked a few seconds ago: nothing to do."
@@ -63,7 +63,7 @@ def test_fifty_clicks_at_once_are_one_sync(race, stage):
 
 def test_one_event_can_be_asked_for(race):
     first = race.events.order_by("pk").first()
-    assert request(race, event_ids=[first.pk]) == "1 event is being synced now."
+    assert request(race, event_ids=[first.pk]) == "1 event is in line for a sync."
     assert EventSync.objects.get(picked_at__isnull=False).pk == first.pk
 
 

@@ -23,7 +23,7 @@ def test_the_button_queues_a_sync_of_the_race_and_says_so(log_in, director, race
     response = client.post(reverse("sync_now", args=[race.pk]), follow=True)
 
     assert response.redirect_chain == [(reverse("race_page", args=[race.pk]), 302)]
-    assert "2 events are being synced now." in response.content.decode()
+    assert "2 events are in line: next for this key, within 10 s." in response.content.decode()
     assert set(EventSync.objects.values_list("due_trigger", "picked_at")) == {("manual", now)}
     assert OrmQ.objects.count() == 1
 
@@ -34,7 +34,7 @@ def test_the_button_of_an_event_syncs_that_event_only(log_in, director, race, sc
     response = log_in(director).post(reverse("event_sync_now", args=[race.pk, event.pk]), follow=True)
 
     assert response.redirect_chain == [(reverse("event_page", args=[race.pk, event.pk]), 302)]
-    assert "1 event is being synced now." in response.content.decode()
+    assert "1 event is in line: next for this key, within 10 s." in response.content.decode()
     assert list(EventSync.objects.filter(due_trigger="manual").values_list("event", flat=True)) == [event.pk]
     assert EventSync.objects.get(event=other).due_trigger == "scheduled"
 
@@ -97,11 +97,11 @@ def test_that_it_is_being_synced_is_said_by_the_live_part_and_not_for_ever(log_i
     client = log_in(director)
     page = client.post(reverse("sync_now", args=[race.pk]), follow=True).content.decode()
 
-    assert page.count("being synced now") == 1
+    assert page.count("1 event is in line") == 1
     assert 'class="messages"' not in page
-    assert "1 event is being synced now." in live(client, race)
+    assert "1 event is in line: next for this key, within 10 s." in live(client, race)
     EventSync.objects.update(due_trigger="scheduled", picked_at=None)
-    assert "being synced" not in live(client, race)
+    assert "in line" not in live(client, race)
 
 
 def test_what_came_back_is_said_for_a_minute(log_in, director, race, scheduled, run_of, monkeypatch, now):
