@@ -62,8 +62,8 @@ class AskingAdmin(ObjectActionsAdmin, ViewOnlyAdmin):
             self.message_user(request, "There are no events to ask for yet: run a discovery.", messages.WARNING)
 
     def _served(self, rows: Sequence[Any], asked: Asked) -> list[Any]:
-        pks = {event.pk for event in asked.waiting} | {event.race_id for event in asked.waiting}
-        return [row for row in rows if row.pk in pks]
+        events, races = {event.pk for event in asked.waiting}, {event.race_id for event in asked.waiting}
+        return [row for row in rows if row.pk in (races if isinstance(row, Race) else events)]
 
 
 @admin.register(Race)
