@@ -76,7 +76,7 @@ def test_every_page_of_the_admin_opens_and_nothing_on_it_is_inline(staff, everyt
 
 def test_the_admin_bears_the_products_name_and_leads_back_to_its_pages(staff):
     page = staff.get(reverse("admin:index")).content.decode()
-    assert '<div id="site-name"><a href="/">Project88</a></div>' in page
+    assert '<div id="site-name"><a href="/">Project<b>88</b></a></div>' in page
     assert "project88-admin.css" in page
 
 
