@@ -17,6 +17,7 @@ from itertools import pairwise
 from sync.core.policy import Policy, Tier
 from sync.core.receipt import begins_at, owed_syncs
 from sync.core.slots import slot_at_or_after
+from sync.core.status import LATE_AFTER, OVERDUE_AFTER
 from sync.core.tiers import StartWindow, finished_after, tier_begins
 
 # A sync may begin a cycle after its slot, and the one before it did not: that alone makes no gap longer.
@@ -58,9 +59,11 @@ class Gap:
 
     @property
     def length(self) -> Length:
-        if self.periods > 3 + SLACK:
+        # One was due a period after the last sync: from there on it is as late as the status pages say.
+        late = self.periods - 1 - SLACK
+        if late > OVERDUE_AFTER:
             return Length.OVERDUE
-        return Length.LATE if self.periods > 2 + SLACK else Length.SHORT
+        return Length.LATE if late > LATE_AFTER else Length.SHORT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

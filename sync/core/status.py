@@ -10,6 +10,8 @@ from sync.core.policy import Policy, Tier
 
 # So many cycles that did not come are no hiccup.
 SILENT_CYCLES = 6
+# In periods past the due time; exactly so many are not yet over.
+LATE_AFTER, OVERDUE_AFTER = 1, 2
 
 
 class Word(StrEnum):
@@ -25,9 +27,12 @@ class Word(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventState:
-    """What is known of one event at a moment. `blocked_reason`: why its key or race may not be used, or what waits
-    for a person; `off_reason`: who switched it off on purpose; `over`: its last HIGH moment has passed; `period`: what
-    its key's pace makes of its tier's, None: the policy's."""
+    """What is known of one event at a moment.
+
+    `off_reason`: what somebody switched off on purpose; `blocked_reason`: why its key, its race or the event itself may
+    not be used; `held_reason`: what waits for a person's decision; `over`: its last HIGH moment has passed; `period`:
+    what its key's pace makes of its tier's, None: the policy's.
+    """
 
     tier: Tier | None
     due_at: datetime | None
@@ -35,9 +40,10 @@ class EventState:
     is_running: bool
     is_picked: bool
     failures: int
-    blocked_reason: str
     over: bool
     off_reason: str = ""
+    blocked_reason: str = ""
+    held_reason: str = ""
     period: timedelta | None = None
 
 
@@ -63,24 +69,32 @@ def status_of(state: EventState, *, now: datetime, policy: Policy) -> Status:
 
     A try that is running does not make an old list a current one: late comes before syncing.
     """
-    if state.off_reason:
-        return Status(word=Word.NOT_SCHEDULED, reason=state.off_reason)
-    if state.blocked_reason:
-        return Status(word=Word.NEEDS_ACTION, reason=state.blocked_reason)
+    kept_from_syncing = _kept_from_syncing(state)
+    if kept_from_syncing is not None:
+        return kept_from_syncing
     if state.due_at is None or state.tier is None:
         word = Word.FINISHED if state.over else Word.NOT_SCHEDULED
         return Status(word=Word.SYNCING if state.is_running else word)
     period = state.period or policy.rule(state.tier).period
     behind = _periods_behind(state, due_at=state.due_at, period=period, now=now)
-    if behind > 2:
+    if behind > OVERDUE_AFTER:
         word = Word.OVERDUE
-    elif behind > 1:
+    elif behind > LATE_AFTER:
         word = Word.LATE
     elif state.is_running:
         word = Word.SYNCING
     else:
         word = Word.QUEUED if state.is_picked or state.due_at <= now else Word.ON_TIME
     return Status(word=word, reason=failed_words(state.failures))
+
+
+def _kept_from_syncing(state: EventState) -> Status | None:
+    """Of an event that is over nothing is to be synced any more: a switched-off race or a refused key needs nobody for
+    it, what a person has to decide about its list still does."""
+    if state.off_reason and not state.over:
+        return Status(word=Word.NOT_SCHEDULED, reason=state.off_reason)
+    reason = state.held_reason if state.over else state.blocked_reason or state.held_reason
+    return Status(word=Word.NEEDS_ACTION, reason=reason) if reason else None
 
 
 def _periods_behind(state: EventState, *, due_at: datetime, period: timedelta, now: datetime) -> float:

@@ -12,20 +12,20 @@ from django.db.models import QuerySet
 
 from partners.gate import BudgetState, loaded_budget_states
 from races.models import Event
-from sync.core.pace import Pace, is_final
+from sync.core.pace import Pace
 from sync.core.planning import Candidate, KeyState
 from sync.core.policy import Policy, Tier
 from sync.core.status import EventState, Status, Word, status_of
 from sync.core.tiers import PLACEHOLDER_EARLIEST, PLACEHOLDER_LATEST, finished_after, zone_of
 from sync.core.time_words import whole_minutes
 from sync.models import ASKED_FOR, EventSync, SyncRun
-from sync.services.cycles import blocked_reason
-from sync.services.event_schedule import EVENT_GONE, RACE_GONE, RACE_OFF, closed_reason, window_of
+from sync.services.event_schedule import window_of
+from sync.services.event_states import event_state
 from sync.services.key_pace import key_paces
 from sync.web.lateness import Waiting, late_cause, paused_text
 from sync.web.runs import SHOWN_RUNS, RunRow, Strip, last_runs_text, latest_runs, run_row, short_error, strip
 from sync.web.scheduler import Beat
-from sync.web.switches import switched_off, why_no_sync
+from sync.web.switches import why_no_sync
 from sync.web.times import Moment, day_text, moment
 from sync.web.words import ICONS, KIND_OF_WORD, Kind, TierView, tier_view
 
@@ -197,13 +197,14 @@ def _status(event: Event, known: Known, *, now: datetime, policy: Policy) -> Eve
     zone = zone_of(event.race.timezone)
     window = window_of(event)
     ended = finished_after(window, policy=policy) if window is not None else None
-    over = ended is not None and now > ended
     pace = known.paces.get(event.race.credential_id)
-    status = _word(event, row, running=event.pk in known.running, over=over, pace=pace, now=now, policy=policy)
+    state = event_state(event, is_running=event.pk in known.running, pace=pace, now=now, policy=policy)
+    over = state.over
+    status = _word(event, state, now=now, policy=policy)
     kind = KIND_OF_WORD[status.word]
     recent = known.runs.get(event.pk, [])
-    tier = Tier(row.tier) if row and row.tier and not over else None
-    due_at = row.due_at if row else None
+    tier = None if over else state.tier
+    due_at = state.due_at
     budget = known.budgets.get(event.race.credential_id)
     return EventStatus(
         pk=event.pk,
@@ -219,7 +220,7 @@ def _status(event: Event, known: Known, *, now: datetime, policy: Policy) -> Eve
         icon=ICONS[kind],
         cause=_cause(status, row, known, event, policy=policy, now=now),
         over=over,
-        off=bool(_off(event, over=over)),
+        off=bool(state.off_reason) and not over,
         gone=event.gone_at is not None,
         checks_ended=ended if over else None,
         checks_last=whole_minutes(policy.after_start),
@@ -243,48 +244,11 @@ def _status(event: Event, known: Known, *, now: datetime, policy: Policy) -> Eve
     )
 
 
-def _word(
-    event: Event,
-    row: EventSync | None,
-    *,
-    running: bool,
-    over: bool,
-    pace: Pace | None,
-    now: datetime,
-    policy: Policy,
-) -> Status:
-    tier = Tier(row.tier) if row and row.tier else None
-    state = EventState(
-        tier=tier,
-        due_at=row.due_at if row else None,
-        checked_at=row.checked_at if row else None,
-        is_running=running,
-        is_picked=bool(row and row.picked_at),
-        failures=row.failures if row else 0,
-        blocked_reason=_blocked(event, row, over=over),
-        over=over,
-        off_reason=_off(event, over=over),
-        # What a crowded key checks every 84 s is not late 61 s after it was due.
-        period=pace.period(tier, is_final=is_final(window_of(event), now=now)) if pace and tier else None,
-    )
+def _word(event: Event, state: EventState, *, now: datetime, policy: Policy) -> Status:
     status = status_of(state, now=now, policy=policy)
-    if row is None and status == Status(word=Word.NOT_SCHEDULED):
+    if getattr(event, "sync", None) is None and status == Status(word=Word.NOT_SCHEDULED):
         return Status(word=status.word, reason=NOT_IN_SCHEDULE)
     return status
-
-
-def _off(event: Event, *, over: bool) -> str:
-    """What is switched off on purpose. Of an event that is over nothing is to be synced any more."""
-    off = None if over or event.gone_at or event.race.gone_at else switched_off(event.race)
-    return off.text if off else ""
-
-
-def _blocked(event: Event, row: EventSync | None, *, over: bool) -> str:
-    hold = row.hold_reason if row else ""
-    if over:
-        # Nothing is to be synced any more, so a switched-off race or a refused key needs nobody for this event.
-        return "" if hold in {RACE_OFF, RACE_GONE, EVENT_GONE} else hold
-    return closed_reason(event) or blocked_reason(event.race.credential) or hold
 
 
 def _asked_run(recent: Sequence[SyncRun], *, now: datetime) -> SyncRun | None:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from django.urls import reverse
 
-from partners.models import Credential
 from races.models import Race
 from sync.services.cycles import blocked_reason
 from sync.services.event_schedule import RACE_GONE
+from sync.services.event_states import Switch, off_switch, off_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,25 +24,19 @@ class SwitchedOff:
 def switched_off(race: Race) -> SwitchedOff | None:
     """The widest switch that is off, None when all are on. `race` with its credential and that one's partner."""
     credential = race.credential
-    if not credential.partner.is_active:
-        return SwitchedOff(
-            text=f"{credential.partner} is switched off.",
-            admin_url=reverse("admin:partners_timingpartner_change", args=[credential.partner_id]),
-            admin_text="Switch the partner on in the admin",
-        )
-    if credential.status == Credential.Status.PAUSED:
-        return SwitchedOff(
-            text="The API key of this race is paused.",
-            admin_url=reverse("admin:partners_credential_changelist"),
-            admin_text=f"Resume the key {credential.label} in the admin",
-        )
-    if not race.sync_enabled:
-        return SwitchedOff(
-            text="This race is switched off.",
-            admin_url=reverse("admin:races_race_change", args=[race.pk]),
-            admin_text="Switch the race on in the admin",
-        )
-    return None
+    match off_switch(race):
+        case Switch.PARTNER:
+            url = reverse("admin:partners_timingpartner_change", args=[credential.partner_id])
+            admin_text = "Switch the partner on in the admin"
+        case Switch.KEY:
+            url = reverse("admin:partners_credential_changelist")
+            admin_text = f"Resume the key {credential.label} in the admin"
+        case Switch.RACE:
+            url = reverse("admin:races_race_change", args=[race.pk])
+            admin_text = "Switch the race on in the admin"
+        case None:
+            return None
+    return SwitchedOff(text=off_text(race), admin_url=url, admin_text=admin_text)
 
 
 def why_no_sync(race: Race) -> str:
