@@ -60,10 +60,9 @@ class Gap:
     @property
     def length(self) -> Length:
         # One was due a period after the last sync: from there on it is as late as the status pages say.
-        late = self.periods - 1 - SLACK
-        if late > OVERDUE_AFTER:
+        if self.periods > 1 + OVERDUE_AFTER + SLACK:
             return Length.OVERDUE
-        return Length.LATE if late > LATE_AFTER else Length.SHORT
+        return Length.LATE if self.periods > 1 + LATE_AFTER + SLACK else Length.SHORT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
