@@ -9,7 +9,7 @@ from django.urls import reverse
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("heartbeat")]
 
 
-@pytest.mark.parametrize("status", ["400", "403", "403_csrf", "404", "500"])
+@pytest.mark.parametrize("status", ["400", "403", "403_csrf", "404", "405", "500"])
 def test_an_error_page_says_what_happened_and_what_to_do(status):
     page = render_to_string(f"{status}.html")
 
@@ -62,3 +62,26 @@ def test_the_page_about_a_failure_keeps_its_trace_while_developing(log_in, direc
 
     assert response.status_code == 500
     assert "a bug of ours" in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("name", "above"),
+    [("sync_now", "race_page"), ("event_sync_now", "event_page"), ("start_list_export", "race_page")],
+)
+def test_who_pressed_a_button_after_the_session_ended_is_led_back_to_it_from_the_login(
+    log_in, director, race, scheduled, name, above
+):
+    event = scheduled()
+    of_event = [race.pk, event.pk]
+    address, page = (
+        reverse(name, args=of_event[: 1 + ("event" in name)]),
+        reverse(above, args=of_event[: 1 + ("event" in above)]),
+    )
+
+    response = log_in(director).get(address)
+
+    assert response.status_code == 405
+    assert response["Allow"] == "POST"
+    said = response.content.decode()
+    assert "Nothing was done or changed" in said
+    assert f'href="{page}"' in said
