@@ -5,7 +5,7 @@
   var MESSAGE_SHOWN = 60000;
   var live = document.getElementById("live");
   var stale = document.getElementById("stale");
-  if (!live || !stale || !window.htmx) return;
+  if (!live || !stale) return;
 
   var lastGood = Date.now();
   var failed = false;
@@ -21,15 +21,59 @@
         "This page is stale: no answer from Project88 since " + clock(lastGood) + " (this device's clock).";
     }
     stale.hidden = !isStale;
+    live.classList.toggle("is-stale", isStale);
+    tick();
+  }
+
+  // How far Project88's clock is ahead of this device's, in milliseconds.
+  var ahead = live.dataset.now * 1000 - Date.now();
+  function learnClock(xhr) {
+    var found = Date.parse(xhr.getResponseHeader("Date")) - Date.now();
+    // The header knows whole seconds: a smaller difference is none, and would make ages jump.
+    if (Math.abs(found - ahead) > 2000) ahead = found;
+  }
+
+  // The server says "just now" and minutes, so that it need not send a page for each second; the seconds are counted here.
+  // And while no answer comes, what is old must not go on being called new.
+  function tick() {
+    var now = Date.now() + ahead;
+    var selection = window.getSelection();
+    if (selection && !selection.isCollapsed) return;
+    document.querySelectorAll("[data-ago]").forEach(function (span) {
+      var time = span.parentNode.previousElementSibling;
+      var wasAhead = span.dataset.ago || (/^(in|within) /.test(span.textContent) ? "ahead" : "past");
+      var text = time && away((Date.parse(time.dateTime) - now) / 1000, wasAhead === "ahead");
+      span.dataset.ago = wasAhead;
+      if (text && text !== span.textContent) span.textContent = text;
+    });
+  }
+  function away(seconds, wasAhead) {
+    // What was to come and came is told at the next poll.
+    if (wasAhead && seconds <= 0 && seconds > -60) return "now";
+    if (!wasAhead && seconds > 0) return "just now";
+    var words = spanWords(Math.floor(Math.abs(seconds)));
+    return words && (seconds > 0 ? "in " + words : words + " ago");
+  }
+  // As the server says it; from two days on that is left as it is.
+  function spanWords(seconds) {
+    var minutes = Math.floor(seconds / 60);
+    if (seconds < 60) return seconds + " s";
+    if (minutes < 60) return minutes + " min";
+    if (minutes < 48 * 60) return Math.floor(minutes / 60) + " h" + (minutes % 60 ? " " + (minutes % 60) + " min" : "");
+    return null;
   }
 
   function lookAgain() {
-    if (!document.hidden) parts.forEach(function (part) { window.htmx.trigger(part.element, "look-again"); });
+    if (!document.hidden && window.htmx) parts.forEach(function (part) { window.htmx.trigger(part.element, "look-again"); });
     show();
   }
 
   document.body.addEventListener("htmx:afterRequest", function (event) {
-    if (event.detail.elt !== live) return;
+    if (event.detail.successful) learnClock(event.detail.xhr);
+    if (event.detail.elt !== live) {
+      sayOfPart(event.detail.elt, event.detail.successful);
+      return;
+    }
     failed = !event.detail.successful;
     if (!failed) lastGood = Date.now();
     show();
@@ -37,8 +81,26 @@
 
   // What is asked for again, each part with what the reader opened or scrolled in it.
   var parts = [live].concat(["day-live", "why-live", "race-checks", "ahead-live", "races-live"].map(function (id) { return document.getElementById(id); })).filter(Boolean).map(function (element) {
-    return { element: element, etag: null, open: [], scrolled: {}, focused: null };
+    return { element: element, etag: null, open: [], scrolled: {}, focused: null, lastGood: /load/.test(element.getAttribute("hx-trigger")) ? null : Date.now() };
   });
+
+  // A part that is not answered while the rest of the page is: it would look as current as the rest.
+  function sayOfPart(element, isAnswered) {
+    var part = parts.find(function (one) { return one.element === element; });
+    if (!part) return;
+    var note = element.querySelector(":scope > .part-stale");
+    if (isAnswered) {
+      part.lastGood = Date.now();
+      if (note) note.remove();
+    } else if (!note) {
+      note = document.createElement("p");
+      note.className = "part-stale";
+      note.textContent = part.lastGood
+        ? "This part is stale: no answer since " + clock(part.lastGood) + " (this device's clock)."
+        : "This part did not load. It is asked for again by itself.";
+      element.prepend(note);
+    }
+  }
   function partOf(event) {
     return parts.find(function (part) { return part.element === event.detail.target; });
   }
@@ -84,6 +146,7 @@
     var again = part.focused && part.element.querySelector(part.focused);
     if (again) again.focus({ preventScroll: true });
     if (part.element === live) announce();
+    tick();
   });
 
   // One persistent live region: it speaks when the word changes, not at every new time.
@@ -108,6 +171,7 @@
   }, MESSAGE_SHOWN);
 
   announce();
+  tick();
   document.addEventListener("visibilitychange", lookAgain);
   window.addEventListener("pageshow", function (event) { if (event.persisted) lookAgain(); });
   window.setInterval(show, 1000);

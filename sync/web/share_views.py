@@ -16,10 +16,12 @@ from partners.gate import database_now
 from races import share_links as service
 from races.access import visible_races
 from races.models import Race, ShareLink
+from sync.core.tiers import zone_of
 from sync.web import share_links as links_selector
 from sync.web import share_page as selector
 from sync.web.live import fragment
 from sync.web.race_status import with_switches
+from sync.web.times import moment
 
 
 @never_cache
@@ -67,9 +69,17 @@ def share_page(request: HttpRequest, token: str) -> HttpResponse:
     if link is None:
         return _not_valid()
     service.share_link_used(link, now=now)
-    shown = selector.share_page(race=_race(link), link=link, now=now)
+    race = _race(link)
+    shown = selector.share_page(race=race, link=link, now=now)
     # Without the request: the page is the same whoever is logged in in this browser.
-    context = {"shown": shown, "status": shown.status, "banner": shown.status.banner, "token": token}
+    loaded = moment(now, zone=zone_of(race.timezone), now=now)
+    context = {
+        "shown": shown,
+        "status": shown.status,
+        "banner": shown.status.banner,
+        "loaded": loaded,
+        "token": token,
+    }
     return _unshared(HttpResponse(render_to_string("share/share_page.html", context)))
 
 

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 from partners.gate import database_now
 from races.access import visible_races
 from races.models import Event, Race
+from sync.core.tiers import zone_of
 from sync.services import sync_now as service
 from sync.services.event_schedule import RACE_OFF
 from sync.services.policies import policy_now
@@ -27,6 +28,7 @@ from sync.web.asked import is_asked
 from sync.web.event_runs import run_filter
 from sync.web.exports import export_section
 from sync.web.live import fragment, part, polled
+from sync.web.times import moment
 
 
 def _race(request: HttpRequest, pk: int) -> Race:
@@ -66,6 +68,7 @@ def race_page(request: HttpRequest, race_pk: int) -> HttpResponse:
     status = race_status.race_page(race=race, events=events, now=now, policy=policy)
     context = {
         **_race_context(status),
+        "loaded": moment(now, zone=zone_of(race.timezone), now=now),
         "exports": export_section(race=race, event=None, statuses=status.events, now=now),
         "checks": checks_selector.checks_place(events, status.events, now=now, policy=policy),
     }
@@ -133,6 +136,7 @@ def event_page(request: HttpRequest, race_pk: int, event_pk: int) -> HttpRespons
         "head": shown.head,
         "exports": export_section(race=event.race, event=event, statuses=[shown.head.event], now=now),
         "banner": shown.head.banner,
+        "loaded": moment(now, zone=zone_of(event.race.timezone), now=now),
         "section": "races",
     }
     return render(request, "races/event_page.html", context)

@@ -212,9 +212,32 @@ def test_a_page_that_lost_its_server_says_that_it_is_stale_and_recovers(open_pag
 
     page.context.set_offline(True)
     expect(page.locator("#stale")).to_contain_text("This page is stale", timeout=SOON)
+    expect(page.locator("#live.is-stale")).to_have_count(1)
 
     page.context.set_offline(False)
     expect(page.locator("#stale")).to_be_hidden(timeout=SOON)
+    expect(page.locator("#live.is-stale")).to_have_count(0)
+
+
+def test_the_age_of_a_list_is_counted_in_seconds_while_the_server_sends_nothing_new(open_page):
+    page = open_page("race_page")
+    age = page.locator("dt:text-is('List as of') + dd .relative")
+
+    expect(age).to_have_text(re.compile(r"^\d+ (s|min) ago, nothing changed$"))
+    before = age.text_content()
+    expect(age).not_to_have_text(before, timeout=SOON)
+    assert page.messages == []
+
+
+def test_a_part_that_is_not_answered_says_so_while_the_rest_is_current(open_page):
+    page = open_page("event_page")
+    expect(page.locator("#why-live dl").first).to_be_visible()
+    page.route("**/why/", lambda route: route.abort())
+
+    page.evaluate("htmx.trigger(document.getElementById('why-live'), 'look-again')")
+
+    expect(page.locator("#why-live .part-stale")).to_contain_text("This part is stale")
+    expect(page.locator("#stale")).to_be_hidden()
 
 
 def test_a_page_whose_session_ended_goes_to_the_login(open_page):
