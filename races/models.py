@@ -140,6 +140,10 @@ class Participant(models.Model):
         indexes = [
             # "Who has bib 1207 in this event", duplicates of a bib; the active ones of an event.
             models.Index(fields=["event", "bib"], name="participant_active_bib", condition=Q(removed_at=None)),
+            # How many left an event, and how many of them today: asked at every poll, and few of an event's people.
+            models.Index(
+                fields=["event", "removed_at"], name="participant_left", condition=Q(removed_at__isnull=False)
+            ),
             # "Where did this registration come from", on the page of a participant.
             models.Index(
                 fields=["successor_registration_id"],

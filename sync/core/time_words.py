@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, time, timedelta, tzinfo
 
 DAY = timedelta(days=1)
 # Beyond these days a weekday alone could be the one of next week.
@@ -39,6 +39,10 @@ class Clock:
 
     def is_today(self, at: datetime) -> bool:
         return at.astimezone(self.zone).date() == self.now.astimezone(self.zone).date()
+
+    def midnight(self) -> datetime:
+        """When today began."""
+        return datetime.combine(self.now.astimezone(self.zone).date(), time(0), self.zone)
 
     def day(self, at: datetime) -> str:
         """ "Sat Jun 6", with the year when it is not this one."""

@@ -17,7 +17,7 @@ from sync.core.planning import Candidate, KeyState
 from sync.core.policy import Policy, Tier
 from sync.core.status import EventState, Status, Word, status_of
 from sync.core.tiers import PLACEHOLDER_EARLIEST, PLACEHOLDER_LATEST, finished_after, zone_of
-from sync.core.time_words import whole_minutes
+from sync.core.time_words import Clock, whole_minutes
 from sync.models import ASKED_FOR, EventSync, SyncRun
 from sync.services.event_schedule import window_of
 from sync.services.event_states import event_state
@@ -40,18 +40,20 @@ RUNS_WITH_ERROR = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """People of an event: registered now, those of them with a bib, and those who withdrew."""
+    """People of an event: registered now, those of them with a bib, those who withdrew, and those of them today."""
 
     registered: int = 0
     bibs: int = 0
     withdrawn: int = 0
+    withdrawn_today: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventStatus:
     """One event at `now`. `start_text`: for a start without a time of day; `cause`: why it is late or will be; `off`:
-    switched off on purpose. `checks_ended`: when the automatic checks ended; `checks_last`: how long after a start they
-    go on. `asked_at`: what a person asked for that is not served yet; `asked_run`: one that was served just now."""
+    switched off on purpose. `check_found`: what the check of `as_of` brought, for it is not always the last change.
+    `checks_ended`: when the automatic checks ended; `checks_last`: how long after a start they go on. `asked_at`: what
+    a person asked for that is not served yet; `asked_run`: one that was served just now."""
 
     pk: int
     race_pk: int
@@ -74,6 +76,7 @@ class EventStatus:
     removals_checked_at: datetime | None
     due_at: datetime | None
     as_of: Moment | None
+    check_found: str
     withdrawals_as_of: Moment | None
     changed: Moment | None
     due: Moment | None
@@ -136,7 +139,7 @@ def event_statuses(
     recent = latest_runs(ids) if runs else {}
     budgets = loaded_budget_states(credentials.values(), now=now)
     known = Known(
-        counts=participant_counts(ids) if people else {},
+        counts=participant_counts(ids, since=_midnights(events, now=now)) if people else {},
         running=_running(recent, now=now) if runs else _running_now(ids, now=now),
         runs=recent,
         errors=_errors(events, recent),
@@ -169,26 +172,35 @@ def _errors(events: Sequence[Event], recent: dict[int, list[SyncRun]]) -> dict[i
     }
 
 
-def participant_counts(event_ids: Sequence[int]) -> dict[int, Counts]:
-    """Both questions are answered from an index alone: 5,000 people an event must not be read every five seconds."""
+def _midnights(events: Sequence[Event], *, now: datetime) -> list[datetime]:
+    """When today began where each event is."""
+    return [Clock(zone=zone_of(event.race.timezone), now=now).midnight() for event in events]
+
+
+def participant_counts(event_ids: Sequence[int], *, since: Sequence[datetime] | None = None) -> dict[int, Counts]:
+    """`since`: for each event when its today began; None: nobody asks for today.
+
+    All is answered from two indexes alone: 5,000 people an event must not be read every five seconds.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT wanted.id, active.registered, active.bibs, everybody.number - active.registered
-            FROM unnest(%s::bigint[]) AS wanted (id)
+            SELECT wanted.id, active.registered, active.bibs, gone.withdrawn, gone.today
+            FROM unnest(%s::bigint[], %s::timestamptz[]) AS wanted (id, since)
             CROSS JOIN LATERAL (
                 SELECT count(*) AS registered, count(*) FILTER (WHERE bib <> '') AS bibs
                 FROM races_participant WHERE event_id = wanted.id AND removed_at IS NULL
             ) AS active
             CROSS JOIN LATERAL (
-                SELECT count(*) AS number FROM races_participant WHERE event_id = wanted.id
-            ) AS everybody
+                SELECT count(*) AS withdrawn, count(*) FILTER (WHERE removed_at >= wanted.since) AS today
+                FROM races_participant WHERE event_id = wanted.id AND removed_at IS NOT NULL
+            ) AS gone
             """,
-            [list(event_ids)],
+            [list(event_ids), list(since or [])],
         )
         return {
-            pk: Counts(registered=registered, bibs=bibs, withdrawn=withdrawn)
-            for pk, registered, bibs, withdrawn in cursor.fetchall()
+            pk: Counts(registered=registered, bibs=bibs, withdrawn=withdrawn, withdrawn_today=today)
+            for pk, registered, bibs, withdrawn, today in cursor.fetchall()
         }
 
 
@@ -228,6 +240,7 @@ def _status(event: Event, known: Known, *, now: datetime, policy: Policy) -> Eve
         removals_checked_at=row.removals_checked_at if row else None,
         due_at=due_at,
         as_of=moment(row.checked_at if row else None, zone=zone, now=now),
+        check_found=_check_found(row),
         withdrawals_as_of=moment(row.removals_checked_at if row else None, zone=zone, now=now),
         changed=moment(row.changed_at if row else None, zone=zone, now=now),
         due=moment(due_at, zone=zone, now=now),
@@ -242,6 +255,15 @@ def _status(event: Event, known: Known, *, now: datetime, policy: Policy) -> Eve
         strip=strip(recent, zone=zone, now=now),
         runs=tuple(run_row(run, zone=zone, now=now) for run in recent[:SHOWN_RUNS]),
     )
+
+
+def _check_found(row: EventSync | None) -> str:
+    """A list is as of its last check whether that brought anything or not; the last change is another time."""
+    if row is None or row.checked_at is None:
+        return ""
+    if row.changed_at is None or row.changed_at < row.checked_at:
+        return "nothing changed"
+    return "with changes" if row.changed_at == row.checked_at else ""
 
 
 def _word(event: Event, state: EventState, *, now: datetime, policy: Policy) -> Status:

@@ -26,13 +26,14 @@ EVENTS_NAMED = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventDoubts:
-    """`first`: the most serious one."""
+    """`first`: the most serious one; `what_to_do` about it."""
 
     pk: int
     name: str
     count: int
     kind: Kind
     first: str
+    what_to_do: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,4 +82,12 @@ def race_doubts(*, race: Race, now: datetime, policy: Policy) -> RaceDoubts:
 def _doubts(event: Event, found: Sequence[Finding]) -> EventDoubts:
     """The findings come with the problems first."""
     kind = KIND_OF_STATE[STATE_OF_SEVERITY[found[0].severity]]
-    return EventDoubts(pk=event.pk, name=event.name, count=len(found), kind=kind, first=found[0].text)
+    first = found[0]
+    return EventDoubts(
+        pk=event.pk,
+        name=event.name,
+        count=len(found),
+        kind=kind,
+        first=first.text,
+        what_to_do=first.what_to_do,
+    )

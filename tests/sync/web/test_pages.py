@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -149,7 +150,54 @@ def test_counts_are_those_of_the_start_list(log_in, director, race, scheduled, n
 
     assert "<dt>Registered</dt><dd>4</dd>" in page
     assert "<dt>With bib</dt><dd>3</dd>" in page
-    assert "<dt>Withdrawn</dt><dd>1</dd>" in page
+    assert "<dt>Withdrawn today, 1 in all</dt><dd>1</dd>" in page
+
+
+def test_today_begins_at_the_races_own_midnight(log_in, director, race, scheduled, now):
+    event = scheduled()
+    midnight = now.replace(hour=4)  # 00:00 EDT
+    for at in (midnight - timedelta(seconds=1), midnight, midnight + timedelta(hours=2)):
+        ParticipantFactory(event=event, removed_at=at, removed_reason="removed")
+
+    assert "<dt>Withdrawn today, 3 in all</dt><dd>2</dd>" in race_text(log_in(director), race)
+
+
+@pytest.mark.parametrize(
+    ("changed_ago", "words"), [(9 * 60, ", nothing changed"), (None, ", nothing changed"), (40, ", with changes")]
+)
+def test_a_check_that_brought_nothing_is_told_from_the_last_change(
+    log_in, director, race, scheduled, now, changed_ago, words
+):
+    scheduled(changed_at=None if changed_ago is None else now - timedelta(seconds=changed_ago))
+
+    page = " ".join(race_text(log_in(director), race).split())
+
+    list_as_of = page.partition("<dt>List as of</dt>")[2].partition("</div>")[0]
+    assert "05:59:20 EDT" in list_as_of
+    assert words in list_as_of
+    last_change = page.partition("<dt>Last change</dt>")[2].partition("</div>")[0]
+    assert {None: "none seen yet", 9 * 60: "05:51:00 EDT", 40: "05:59:20 EDT"}[changed_ago] in last_change
+
+
+def test_a_page_that_cannot_count_the_seconds_says_when_it_was_made(log_in, director, race, scheduled):
+    """Without JavaScript nothing on it moves until it loads itself again."""
+    event, client = scheduled(), log_in(director)
+
+    for url in (reverse("race_page", args=[race.pk]), reverse("event_page", args=[race.pk, event.pk])):
+        said = re.search(r"<noscript><p class=\"loaded\">(.*?)</p></noscript>", text(client.get(url)))
+        assert said is not None
+        assert 'This page is as of <time datetime="2026-06-06T10:00:00+00:00">06:00:00 EDT</time>.' in said[1]
+    assert " UTC. Without JavaScript" in text(client.get(reverse("race_list")))
+
+
+def test_a_long_event_page_leads_to_what_people_come_for(log_in, director, race, scheduled):
+    event = scheduled()
+
+    page = text(log_in(director).get(reverse("event_page", args=[race.pk, event.pk])))
+
+    for target in re.findall(r'href="#(\w+)"', page.partition('class="jumps"')[2].partition("</nav>")[0]):
+        assert f'id="{target}"' in page
+    assert reverse("event_changes", args=[race.pk, event.pk]) in page
 
 
 def test_runs_are_shown_in_plain_words_with_their_numbers(log_in, director, race, scheduled, run_of):

@@ -105,7 +105,9 @@ def test_without_javascript_each_part_is_a_page_behind_a_link(event, race, direc
         assert said in alone
         assert home in alone
     ParticipantFactory(event=event, bib="101")
-    assert "1 doubt</a>" in client.get(reverse("race_doubts", args=[race.pk])).content.decode()
+    doubts = client.get(reverse("race_doubts", args=[race.pk])).content.decode()
+    assert "1 doubt</a>" in doubts
+    assert '<span class="todo">' in doubts
     Event.objects.update(starts_at=now + timedelta(days=90))
     assert "Nothing has to be ready yet." in client.get(reverse("race_checks", args=[race.pk])).content.decode()
 

@@ -87,3 +87,13 @@ def test_the_pages_of_a_search_and_its_live_part_keep_it(log_in, staff):
 
     assert 'href="?page=2&amp;q=bath%20%26"' in page
     assert 'hx-get="/live/?page=1&amp;q=bath%20%26"' in page
+
+
+def test_who_has_a_handful_of_races_is_not_asked_to_search_them(log_in, director, staff, now):
+    few = text(log_in(director).get(reverse("race_list")))
+    for number in range(26):
+        EventFactory(race__name=f"Ahead {number:02}", starts_at=now + timedelta(days=number + 1))
+
+    assert "Race, city or RunSignUp id" not in few
+    assert "Race, city or RunSignUp id" in text(log_in(staff).get(reverse("race_list")))
+    assert "Race, city or RunSignUp id" in text(log_in(director).get(reverse("race_list"), {"q": "nowhere"}))
