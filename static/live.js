@@ -3,6 +3,7 @@
   "use strict";
   var STALE_AFTER = 30000;
   var MESSAGE_SHOWN = 60000;
+  var AFTER_DOWNLOAD = 2000;
   var live = document.getElementById("live");
   var stale = document.getElementById("stale");
   if (!live || !stale) return;
@@ -169,6 +170,14 @@
   window.setTimeout(function () {
     document.querySelectorAll(".messages").forEach(function (list) { list.remove(); });
   }, MESSAGE_SHOWN);
+
+  // A download leaves the page as it is: what was taken appears in it without loading it again.
+  document.addEventListener("submit", function (event) {
+    if (!event.target.closest(".exports") || !window.htmx) return;
+    window.setTimeout(function () {
+      window.htmx.ajax("GET", window.location.pathname, { target: "#exports-taken", select: "#exports-taken", swap: "outerHTML" });
+    }, AFTER_DOWNLOAD);
+  });
 
   announce();
   tick();
