@@ -229,6 +229,18 @@ def test_the_age_of_a_list_is_counted_in_seconds_while_the_server_sends_nothing_
     assert page.messages == []
 
 
+def test_a_download_appears_in_the_list_without_loading_the_page_again(open_page):
+    page = open_page("race_page")
+    expect(page.locator("#exports-taken tbody tr")).to_have_count(0)
+
+    with page.expect_download():
+        page.get_by_role("button", name="CSV").click()
+
+    expect(page.locator("#exports-taken tbody tr")).to_have_count(1, timeout=SOON)
+    expect(page.locator("#exports-taken .what")).to_contain_text("No change since", timeout=SOON)
+    assert page.messages == []
+
+
 def test_a_part_that_is_not_answered_says_so_while_the_rest_is_current(open_page):
     page = open_page("event_page")
     expect(page.locator("#why-live dl").first).to_be_visible()

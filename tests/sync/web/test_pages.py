@@ -150,7 +150,7 @@ def test_counts_are_those_of_the_start_list(log_in, director, race, scheduled, n
 
     assert "<dt>Registered</dt><dd>4</dd>" in page
     assert "<dt>With bib</dt><dd>3</dd>" in page
-    assert "<dt>Withdrawn today, 1 in all</dt><dd>1</dd>" in page
+    assert "<dt>Withdrawn today</dt><dd>1</dd>" in page
 
 
 def test_today_begins_at_the_races_own_midnight(log_in, director, race, scheduled, now):

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('races', '0012_change_event'),
+        ('races', '0013_faster_raw_hash'),
     ]
 
     operations = [
