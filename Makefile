@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo run test bench lint clean
+.PHONY: demo run test bench pictures lint clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.product
@@ -23,6 +23,10 @@ test: $(VENV)/.developer
 
 bench: $(VENV)/.developer
 	$(BIN)/python -m bench
+
+# Every page, wide and on a phone, light and dark, as docs/pictures/*.webp; some minutes.
+pictures: $(VENV)/.developer
+	$(BIN)/python -m tests.e2e.pictures
 
 lint: $(VENV)/.developer
 	$(BIN)/ruff check .

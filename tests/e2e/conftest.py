@@ -1,4 +1,4 @@
-"""Real processes on the test database: the sandbox in this process, clusters as their own."""
+"""Real processes on the test database, the sandbox in this process and clusters as their own; and a real browser."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.db import connection
+from playwright.sync_api import Browser, sync_playwright
 
 from partners.gate import database_now
 from partners.runsignup.sandbox import SandboxServer, build_world
@@ -21,7 +22,9 @@ from sync.demo.people import partners_onboard
 from sync.demo.sandbox_control import SandboxControl
 from sync.processes import MANAGE
 from sync.services.discovery import discovery_run
+from tests.e2e.visitor import Visitor
 
+CHROMIUM = "/usr/bin/chromium"
 _never = threading.Event()
 
 
@@ -139,3 +142,29 @@ def onboarded(server: SandboxServer, settings) -> SandboxControl:
     for credential in partners_onboard(control.keys(), tell=lambda _line: None):
         discovery_run(credential_id=credential.pk, now=database_now())
     return control
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One browser for all tests: to start one costs more than most of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        # Playwright's loop runs in this thread; Django would refuse every query beside it.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+            yield browser
+            browser.close()
+
+
+@pytest.fixture
+def visit(browser, live_server) -> Iterator[Callable[..., Visitor]]:
+    """`visit(user, **options of the browser's context)`: somebody, logged in or not, in a browser of their own."""
+    visitors: list[Visitor] = []
+
+    def begun(user=None, **options) -> Visitor:
+        visitors.append(Visitor(browser.new_context(**options), live_server.url, user))
+        return visitors[-1]
+
+    yield begun
+    for visitor in visitors:
+        visitor.leave()
