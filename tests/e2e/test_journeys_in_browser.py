@@ -78,7 +78,7 @@ def test_staff_onboard_a_partner_and_reach_a_fresh_race_page(visit, staff, provi
     tasks.discovery(key.pk)
     visitor.open(reverse("race_list"))
     page.locator(".race a").first.click()
-    expect(page.locator(".sentence")).to_contain_text("not loaded yet")
+    expect(page.locator(".sentence")).to_contain_text("Their lists were never loaded")
     cycle_run(now=database_now(), call_lanes=False)
     lane_run(credential_id=key.pk)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.test import Client
-from playwright.sync_api import BrowserContext, Locator, Page
+from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page
 
 # A poll every 5 s, and a slow machine.
 SOON = 15_000
@@ -24,9 +24,14 @@ class Visitor:
             session.force_login(user)
             cookie = session.cookies["sessionid"].value
             context.add_cookies([{"name": "sessionid", "value": cookie, "url": site}])
-        context.on("console", lambda message: self.messages.append(message.text))
+        context.on("console", self._heard)
         context.on("weberror", lambda error: self.messages.append(str(error.error)))
         self.page: Page = context.new_page()
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        # "debug" is the browser's advice to whoever writes forms; errors, warnings and refusals are louder.
+        if message.type != "debug":
+            self.messages.append(message.text)
 
     def open(self, path: str) -> Page:
         """The page with everything that it loads on the first visit."""
