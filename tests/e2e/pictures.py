@@ -54,7 +54,7 @@ ADMIN = {
     "admin_keys": "/admin/partners/credential/",
     "admin_policy": "/admin/sync/policy/1/change/",
 }
-OF_STAFF = {"operations", "weekend", "runs", "cycles", "search", "partner_page"}
+OF_STAFF = {"operations", "weekend", "runs", "cycles", "search", "partner_page", "partner_ahead", "partner_races"}
 _never = threading.Event()
 
 

@@ -46,6 +46,10 @@ def _export(places: Places) -> tuple[object, ...]:
     return (places.race_pk, places.export_pk)
 
 
+def _partner(places: Places) -> tuple[object, ...]:
+    return (places.partner_slug,)
+
+
 PAGES: Mapping[str, Callable[[Places], tuple[object, ...]]] = {
     "race_list": _nothing,
     "race_page": _race,
@@ -66,17 +70,27 @@ PAGES: Mapping[str, Callable[[Places], tuple[object, ...]]] = {
     "runs": _nothing,
     "cycles": _nothing,
     "search": _nothing,
-    "partner_page": lambda places: (places.partner_slug,),
+    "partner_page": _partner,
+    "partner_ahead": _partner,
+    "partner_races": _partner,
     "login": _nothing,
 }
 # Parts of a page that ask again by themselves; `live_base.html` includes the same templates.
-POLLED = {"race_list_live", "race_live", "event_live", "share_live", "operations_live", "export_changes_count"}
+POLLED = {
+    "race_list_live",
+    "race_live",
+    "event_live",
+    "share_live",
+    "operations_live",
+    "partner_live",
+    "export_changes_count",
+}
 FILES = {"runs_csv", "export_changes_csv", "export_download", "favicon"}
 POSTED = {"sync_now", "event_sync_now", "start_list_export", "share_link_revoke", "logout"}
 
 WITHOUT_LOGIN = {"login", "share_page"}
 # Ask by themselves for what is new, and without JavaScript load again.
-LIVE = {"race_list", "race_page", "event_page", "share_page", "operations"}
+LIVE = {"race_list", "race_page", "event_page", "share_page", "operations", "partner_page"}
 
 
 def url_names() -> list[str]:

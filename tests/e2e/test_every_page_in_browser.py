@@ -50,7 +50,7 @@ def places(db, staff) -> Places:
 
 def axe_findings(page: Page, *, only: list[str] | None = None) -> list[str]:
     """Each rule that does not hold, with the elements."""
-    options = {"resultTypes": ["violations"], **({"runOnly": only} if only else {})}
+    options = {"resultTypes": ["violations"], "preload": False, **({"runOnly": only} if only else {})}
     found = page.evaluate("async options => (await axe.run(document, options)).violations", options)
     return [
         f"{rule['id']}: {node['html'][:160]} {node['any'][0]['message'] if node['any'] else ''}"
@@ -63,14 +63,15 @@ def troubles_of(visitor: Visitor, url: str) -> list[str]:
     """What axe finds on a page in light and in dark, and what the console said. The page stays open."""
     visitor.page.emulate_media(color_scheme="light")
     page = visitor.open(url)
+    troubles = [f"the console says {text}" for text in visitor.messages]
     page.evaluate(AXE)
-    troubles = axe_findings(page)
+    troubles += axe_findings(page)
     page.emulate_media(color_scheme="dark")
     # Else the colours of the other theme are still on their way.
     page.evaluate("document.getAnimations().forEach(animation => animation.finish())")
     troubles += [f"in the dark, {finding}" for finding in axe_findings(page, only=OF_COLOURS)]
     troubles += ["in the dark its ground is light"] if page.evaluate(LIGHTNESS) > 0.2 else []
-    troubles += [f"the console says {text}" for text in visitor.messages]
+    # What axe itself tried.
     visitor.messages.clear()
     return troubles
 

@@ -29,8 +29,8 @@ class Visitor:
         self.page: Page = context.new_page()
 
     def _heard(self, message: ConsoleMessage) -> None:
-        # "debug" is the browser's advice to whoever writes forms; errors, warnings and refusals are louder.
-        if message.type != "debug":
+        # Advice of the browser about password forms, also about Django's own; no error and no refusal begins so.
+        if not message.text.startswith("[DOM]"):
             self.messages.append(message.text)
 
     def open(self, path: str) -> Page:
