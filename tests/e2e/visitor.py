@@ -8,6 +8,8 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page
 
 # A poll every 5 s, and a slow machine.
 SOON = 15_000
+# What the browser remarks on Django's own forms; no error and no refusal begins so.
+ADVICE = ("[DOM]", "Autofocus processing was blocked")
 # htmx marks what waits for an answer, and what an answer has just been put into.
 _ALL_LOADED = "() => !document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling, .htmx-added')"
 
@@ -29,8 +31,7 @@ class Visitor:
         self.page: Page = context.new_page()
 
     def _heard(self, message: ConsoleMessage) -> None:
-        # Advice of the browser about password forms, also about Django's own; no error and no refusal begins so.
-        if not message.text.startswith("[DOM]"):
+        if not message.text.startswith(ADVICE):
             self.messages.append(message.text)
 
     def open(self, path: str) -> Page:
