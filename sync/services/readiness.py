@@ -73,14 +73,22 @@ def coming_events(events: Iterable[Event], *, now: datetime, policy: Policy) -> 
 
 
 def races_readiness(
-    races: Mapping[Race, Sequence[Event]], *, now: datetime, policy: Policy, counts: PeopleCounts | None = None
+    races: Mapping[Race, Sequence[Event]],
+    *,
+    now: datetime,
+    policy: Policy,
+    counts: PeopleCounts | None = None,
+    outlooks: Mapping[int, KeyOutlook] | None = None,
 ) -> tuple[RaceReadiness, ...]:
-    """In the order of `races`. The number of queries depends neither on theirs nor on that of their events."""
+    """In the order of `races`. The number of queries depends neither on theirs nor on that of their events.
+
+    `outlooks`: of their keys, if the caller has reckoned them."""
     events = [event for each in races.values() for event in each]
     ids = [event.pk for event in events]
     keys = {event.race.credential_id: event.race.credential for event in events}
     budgets = loaded_budget_states(keys.values(), now=now)
-    outlooks = outlooks_of(keys.values(), now=now, days=_days(events, now=now, policy=policy), policy=policy)
+    if outlooks is None:
+        outlooks = outlooks_of(keys.values(), now=now, days=_days(events, now=now, policy=policy), policy=policy)
     bibs = duplicate_bibs(ids)
     counts = _counts(ids) if counts is None else counts
     found = []

@@ -1,28 +1,26 @@
-"""The staff page of a weekend: every race of it by its start, and what is open before it."""
+"""The staff page of a weekend: every race of it as a board by partner and as a table, and what is open before it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from django.core.paginator import Page, Paginator
 
-from races.models import Event
-from sync.core.findings import is_over
+from races.models import Event, Race
 from sync.core.policy import Policy
 from sync.core.tiers import FALLBACK_ZONE, zone_of
 from sync.services.event_schedule import window_of
+from sync.services.forecast import KeyOutlook, outlooks_of
 from sync.services.policies import policy_now
-from sync.services.readiness import RaceReadiness, races_readiness
-from sync.web.doubts import ReadinessView, readiness_view
 from sync.web.event_status import with_state
 from sync.web.scheduler import banner_text, last_beat
 from sync.web.times import Moment, moment
+from sync.web.weekend_board import Board, board, forecast_days
+from sync.web.weekend_races import WeekendRow, coming_races, counts_of, weekend_rows
 
 RACES_PER_PAGE = 200
-# As the words are counted: "2 with a problem, 3 ready".
-WORDS = {"Problem": "with a problem", "Look": "to look at", "Ready": "ready", "Over": "over"}
 FRIDAY = 4
 WEEKEND = timedelta(days=3)
 WEEK = timedelta(days=7)
@@ -31,29 +29,22 @@ ZONES_DIFFER_BY = timedelta(hours=14)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WeekendRow:
-    """`readiness` None: all its events are over."""
+class NextWeekend:
+    """The next one with races: an ISO date of it, and its Friday to Sunday in words."""
 
-    pk: int
-    name: str
-    partner: str
-    place: str
-    starts: Moment | None
-    events: int
-    registered: int | None
-    readiness: ReadinessView | None
-
-    @property
-    def word(self) -> str:
-        return self.readiness.word if self.readiness else "Over"
+    asked: str
+    title: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weekend:
-    """`friday` to `sunday`, race-local; `previous`, `following`: other Fridays, as ISO dates. `refused`: a date that
-    could not be read. `counts`: (word, how many races of this page)."""
+    """Friday to Sunday, race-local; `previous`, `following`: other Fridays, as ISO dates. `refused`: a date that could
+    not be read. `rows`: the races of this page by their start; `counts`: (words, how many of them). `ahead`: the next
+    weekend with races, looked for only when this one has none."""
 
     title: str
+    saturday: str
+    board: Board
     rows: tuple[WeekendRow, ...]
     page: Page[int]
     counts: tuple[tuple[str, int], ...]
@@ -61,6 +52,8 @@ class Weekend:
     following: str
     asked: str
     refused: str
+    ahead: NextWeekend | None
+    as_of: Moment | None
     banner: str
 
 
@@ -70,28 +63,66 @@ def weekend(*, asked: str, page_number: str | None, now: datetime) -> Weekend:
     friday = _friday(day)
     policy = policy_now()
     events = _events(friday)
-    races = list(dict.fromkeys(event.race_id for event in events))
-    page = Paginator(races, RACES_PER_PAGE).get_page(page_number)
-    wanted = set(page.object_list)
-    by_race: dict[int, list[Event]] = {pk: [] for pk in page.object_list}
-    for event in with_state(Event.objects.filter(pk__in=[each.pk for each in events if each.race_id in wanted])):
-        by_race[event.race_id].append(event)
-    complete = [sorted(mine, key=_start) for mine in by_race.values() if mine]
-    ready = _ready(complete, now=now, policy=policy)
-    rows = tuple(_row(mine, ready.get(mine[0].race_id), now=now) for mine in complete)
-    words = [row.word for row in rows]
+    page = Paginator(_by_partner(events), RACES_PER_PAGE).get_page(page_number)
+    races = _races(events, page.object_list)
+    ahead = coming_races(races, now=now, policy=policy)
+    outlooks = _outlooks(ahead, friday, now=now, policy=policy)
+    rows = weekend_rows(races, ahead=ahead, outlooks=outlooks, now=now, policy=policy)
     beat = last_beat(now=now, policy=policy)
     return Weekend(
-        title=f"{friday:%a %b} {friday.day} – {_sunday(friday):%a %b} {_sunday(friday).day}",
-        rows=rows,
+        title=_title(friday),
+        saturday=_iso(friday, timedelta(days=1)),
+        board=board(list(zip(races, rows, strict=True)), friday=friday, outlooks=outlooks, now=now, policy=policy),
+        rows=tuple(sorted(rows, key=lambda row: (row.first or now, row.pk))),
         page=page,
-        counts=tuple((said, words.count(word)) for word, said in WORDS.items() if word in words),
+        counts=counts_of(rows),
         previous=_iso(friday, -WEEK),
         following=_iso(friday, WEEK),
         asked=asked if not refused else "",
         refused=refused,
+        ahead=None if rows else _next_weekend(friday),
+        as_of=moment(now, zone=UTC, now=now),
         banner=banner_text(beat, zone=UTC, now=now),
     )
+
+
+def _title(friday: date) -> str:
+    sunday = _sunday(friday)
+    return f"{friday:%a %b} {friday.day} – {sunday:%a %b} {sunday.day}"
+
+
+def _by_partner(events: Sequence[Event]) -> list[int]:
+    """The races, each once: by their partner, then by their start."""
+    by_partner = sorted(events, key=lambda event: (event.race.partner.name.casefold(), event.race.partner_id))
+    return list(dict.fromkeys(event.race_id for event in by_partner))
+
+
+def _races(events: Sequence[Event], wanted: Sequence[int]) -> list[list[Event]]:
+    """The events of each race of `wanted`, by their start and with all that a row needs."""
+    by_race: dict[int, list[Event]] = {pk: [] for pk in wanted}
+    for event in with_state(Event.objects.filter(pk__in=[each.pk for each in events if each.race_id in by_race])):
+        by_race[event.race_id].append(event)
+    return [sorted(mine, key=_start) for mine in by_race.values() if mine]
+
+
+def _outlooks(
+    ahead: Mapping[Race, Sequence[Event]], friday: date, *, now: datetime, policy: Policy
+) -> dict[int, KeyOutlook]:
+    """By key: the forecasts of the keys of what lies ahead."""
+    keys = {race.credential_id: events[0].race.credential for race, events in ahead.items()}
+    return outlooks_of(keys.values(), now=now, days=forecast_days(friday, now=now), policy=policy) if keys else {}
+
+
+def _next_weekend(friday: date) -> NextWeekend | None:
+    """Of the next start that is known on a Saturday or Sunday of UTC: in America that is Friday evening to Sunday."""
+    after = datetime.combine(friday, time(0), UTC) + WEEKEND + ZONES_DIFFER_BY
+    starts = Event.objects.filter(starts_at__gte=after, gone_at=None, race__gone_at=None)
+    on_weekends = starts.filter(starts_at__iso_week_day__in=(6, 7)).order_by("starts_at")
+    found = on_weekends.select_related("race").only("starts_at", "race__timezone").first()
+    if found is None or found.starts_at is None:
+        return None
+    following = _friday(found.starts_at.astimezone(zone_of(found.race.timezone)).date())
+    return NextWeekend(asked=following.isoformat(), title=_title(following))
 
 
 def _day(asked: str, *, now: datetime) -> tuple[date, str]:
@@ -129,8 +160,8 @@ def _events(friday: date) -> list[Event]:
     )
     events = (
         near.filter(race__gone_at=None)
-        .select_related("race")
-        .only("race_id", "starts_at", "start_is_placeholder", "race__timezone")
+        .select_related("race__partner")
+        .only("race_id", "starts_at", "start_is_placeholder", "race__timezone", "race__partner__name")
     )
     return sorted((event for event in events if _is_in(event, friday)), key=_start)
 
@@ -143,28 +174,3 @@ def _is_in(event: Event, friday: date) -> bool:
 def _start(event: Event) -> tuple[datetime, int, int]:
     window = window_of(event)
     return (window.earliest if window else datetime.max.replace(tzinfo=UTC)), event.race_id, event.pk
-
-
-def _ready(races: Sequence[Sequence[Event]], *, now: datetime, policy: Policy) -> dict[int, RaceReadiness]:
-    """By race, those that have events to come."""
-    ahead = {}
-    for mine in races:
-        coming = [event for event in mine if not is_over(window_of(event), now=now, policy=policy)]
-        if coming:
-            ahead[coming[0].race] = coming
-    return {found.race.pk: found for found in races_readiness(ahead, now=now, policy=policy)}
-
-
-def _row(events: Sequence[Event], ready: RaceReadiness | None, *, now: datetime) -> WeekendRow:
-    race, window = events[0].race, window_of(events[0])
-    first = ready.first if ready else window.earliest if window else None
-    return WeekendRow(
-        pk=race.pk,
-        name=race.name,
-        partner=race.credential.partner.name,
-        place=", ".join(part for part in (race.city, race.state) if part),
-        starts=moment(first, zone=zone_of(race.timezone), now=now, seconds=False),
-        events=len(events),
-        registered=ready.registered if ready else None,
-        readiness=readiness_view(ready.readiness) if ready else None,
-    )
