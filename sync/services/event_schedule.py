@@ -27,10 +27,14 @@ RETIER_LIMIT = 2000
 
 def window_of(event: Event) -> StartWindow | None:
     """When the event may start, as the core understands it. Needs `event.race`."""
-    starts_at = event.starts_at
+    return believed_window(event.starts_at, event.start_is_placeholder, event.race.timezone)
+
+
+def believed_window(starts_at: datetime | None, is_placeholder: bool, timezone: str) -> StartWindow | None:
+    """The same from an event's columns and its race's zone."""
     if starts_at is not None and starts_at.year not in BELIEVED_YEARS:
         starts_at = None
-    return start_window(starts_at=starts_at, is_placeholder=event.start_is_placeholder, timezone=event.race.timezone)
+    return start_window(starts_at=starts_at, is_placeholder=is_placeholder, timezone=timezone)
 
 
 def closed_reason(event: Event) -> str:

@@ -14,7 +14,7 @@ from sync.core.policy import DEFAULT_POLICY, Policy
 from sync.core.tiers import zone_of
 from sync.models import EventSync
 from sync.services.cycles import blocked_reason
-from sync.services.event_schedule import window_of
+from sync.services.event_schedule import believed_window
 
 DAYS = 14
 
@@ -92,11 +92,10 @@ def _outlooks(keys: list[Credential], *, now: datetime, days: int, policy: Polic
 def _starts(keys: Iterable[Credential]) -> dict[int, list[EventStart]]:
     """By key: what is in its schedule. What is over, switched off or gone is not."""
     starts: dict[int, list[EventStart]] = {key.pk: [] for key in keys}
-    rows = (
-        EventSync.objects.filter(credential_id__in=list(starts), due_at__isnull=False)
-        .select_related("event__race")
-        .only("credential_id", "event__starts_at", "event__start_is_placeholder", "event__race__timezone")
+    rows = EventSync.objects.filter(credential_id__in=list(starts), due_at__isnull=False).values_list(
+        "credential_id", "event__race_id", "event__starts_at", "event__start_is_placeholder", "event__race__timezone"
     )
-    for row in rows.iterator(chunk_size=5000):
-        starts[row.credential_id].append(EventStart(race_id=row.event.race_id, window=window_of(row.event)))
+    for credential_id, race_id, starts_at, is_placeholder, timezone in rows.iterator(chunk_size=5000):
+        window = believed_window(starts_at, is_placeholder, timezone)
+        starts[credential_id].append(EventStart(race_id=race_id, window=window))
     return starts

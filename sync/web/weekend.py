@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
 
 from django.core.paginator import Page, Paginator
 
 from races.models import Event, Race
 from sync.core.policy import Policy
-from sync.core.tiers import FALLBACK_ZONE, zone_of
-from sync.services.event_schedule import window_of
+from sync.core.tiers import FALLBACK_ZONE, StartWindow, zone_of
+from sync.services.event_schedule import believed_window, window_of
 from sync.services.forecast import KeyOutlook, outlooks_of
 from sync.services.policies import policy_now
-from sync.web.event_status import with_state
 from sync.web.scheduler import banner_text, last_beat
 from sync.web.times import Moment, moment
 from sync.web.weekend_board import Board, board, forecast_days
@@ -62,9 +62,9 @@ def weekend(*, asked: str, page_number: str | None, now: datetime) -> Weekend:
     day, refused = _day(asked, now=now)
     friday = _friday(day)
     policy = policy_now()
-    events = _events(friday)
-    page = Paginator(_by_partner(events), RACES_PER_PAGE).get_page(page_number)
-    races = _races(events, page.object_list)
+    starts = _starts(friday)
+    page = Paginator(_by_partner(starts), RACES_PER_PAGE).get_page(page_number)
+    races = _races(starts, list(page))
     ahead = coming_races(races, now=now, policy=policy)
     outlooks = _outlooks(ahead, friday, now=now, policy=policy)
     rows = weekend_rows(races, ahead=ahead, outlooks=outlooks, now=now, policy=policy)
@@ -91,18 +91,33 @@ def _title(friday: date) -> str:
     return f"{friday:%a %b} {friday.day} – {sunday:%a %b} {sunday.day}"
 
 
-def _by_partner(events: Sequence[Event]) -> list[int]:
+def _by_partner(starts: Sequence[_Start]) -> list[int]:
     """The races, each once: by their partner, then by their start."""
-    by_partner = sorted(events, key=lambda event: (event.race.partner.name.casefold(), event.race.partner_id))
-    return list(dict.fromkeys(event.race_id for event in by_partner))
+    by_partner = sorted(starts, key=lambda start: (start.partner_name.casefold(), start.partner_id))
+    return list(dict.fromkeys(start.race_id for start in by_partner))
 
 
-def _races(events: Sequence[Event], wanted: Sequence[int]) -> list[list[Event]]:
-    """The events of each race of `wanted`, by their start and with all that a row needs."""
+def _races(starts: Sequence[_Start], wanted: Sequence[int]) -> list[list[Event]]:
+    """The events of each race of `wanted`, by their start and with all that a row needs: as `with_state`, but each race
+    is read once, and not again with each of its events."""
+    complete = Race.objects.select_related("credential__partner", "credential__budget").defer(
+        "raw", "credential__api_secret", "credential__api_key"
+    )
+    races = complete.in_bulk(wanted)
     by_race: dict[int, list[Event]] = {pk: [] for pk in wanted}
-    for event in with_state(Event.objects.filter(pk__in=[each.pk for each in events if each.race_id in by_race])):
+    pks = [start.pk for start in starts if start.race_id in races]
+    for event in Event.objects.filter(pk__in=pks).select_related("sync").defer("raw"):
+        event.race = races[event.race_id]
         by_race[event.race_id].append(event)
-    return [sorted(mine, key=_start) for mine in by_race.values() if mine]
+    return [sorted(mine, key=_order) for mine in by_race.values() if mine]
+
+
+def _order(event: Event) -> tuple[datetime, int]:
+    return _earliest(window_of(event)), event.pk
+
+
+def _earliest(window: StartWindow | None) -> datetime:
+    return window.earliest if window else datetime.max.replace(tzinfo=UTC)
 
 
 def _outlooks(
@@ -152,25 +167,41 @@ def _iso(friday: date, away: timedelta) -> str:
     return (friday + away).isoformat()
 
 
-def _events(friday: date) -> list[Event]:
-    """Those that start on its race-local days, by their start: read from the index of the starts."""
+class _Start(NamedTuple):
+    """An event as it is sorted into races and pages."""
+
+    pk: int
+    race_id: int
+    starts_at: datetime | None
+    is_placeholder: bool
+    timezone: str
+    partner_id: int
+    partner_name: str
+
+    @property
+    def day(self) -> date:
+        assert self.starts_at is not None  # noqa: S101 - looked for by its start
+        return self.starts_at.astimezone(zone_of(self.timezone)).date()
+
+    @property
+    def order(self) -> tuple[datetime, int, int]:
+        return _earliest(believed_window(self.starts_at, self.is_placeholder, self.timezone)), self.race_id, self.pk
+
+
+def _starts(friday: date) -> list[_Start]:
+    """Those on its race-local days, the first one first: read from the index of the starts."""
     begins = datetime.combine(friday, time(0), UTC)
     near = Event.objects.filter(
         starts_at__gte=begins - ZONES_DIFFER_BY, starts_at__lt=begins + WEEKEND + ZONES_DIFFER_BY, gone_at=None
     )
-    events = (
-        near.filter(race__gone_at=None)
-        .select_related("race__partner")
-        .only("race_id", "starts_at", "start_is_placeholder", "race__timezone", "race__partner__name")
+    columns = near.filter(race__gone_at=None).values_list(
+        "pk",
+        "race_id",
+        "starts_at",
+        "start_is_placeholder",
+        "race__timezone",
+        "race__partner_id",
+        "race__partner__name",
     )
-    return sorted((event for event in events if _is_in(event, friday)), key=_start)
-
-
-def _is_in(event: Event, friday: date) -> bool:
-    assert event.starts_at is not None  # noqa: S101 - looked for by its start
-    return friday <= event.starts_at.astimezone(zone_of(event.race.timezone)).date() <= _sunday(friday)
-
-
-def _start(event: Event) -> tuple[datetime, int, int]:
-    window = window_of(event)
-    return (window.earliest if window else datetime.max.replace(tzinfo=UTC)), event.race_id, event.pk
+    starts = (_Start(*row) for row in columns)
+    return sorted((start for start in starts if friday <= start.day <= _sunday(friday)), key=lambda start: start.order)

@@ -212,9 +212,7 @@ def _forecast_text(crowded: int, outlooks: Mapping[int, KeyOutlook], friday: dat
     known_from = friday + 4 * DAY - MOST_DAYS * DAY
     if now.date() < known_from:
         known = f"{known_from:%a %b} {known_from.day}"
-        return (
-            f"The forecast reaches {MOST_DAYS} days: from {known} on it says what the keys will lack on this weekend."
-        )
+        return f"The forecast reaches {MOST_DAYS} days: what the keys lack on this weekend is known from {known} on."
     return f"Forecast: {_all_keys(len(outlooks))} room for the calls that these races want."
 
 
