@@ -70,7 +70,7 @@ def weekend(*, asked: str, page_number: str | None, now: datetime) -> Weekend:
     rows = weekend_rows(races, ahead=ahead, outlooks=outlooks, now=now, policy=policy)
     beat = last_beat(now=now, policy=policy)
     return Weekend(
-        title=_title(friday),
+        title=_title(friday, now=now),
         saturday=_iso(friday, timedelta(days=1)),
         board=board(list(zip(races, rows, strict=True)), friday=friday, outlooks=outlooks, now=now, policy=policy),
         rows=tuple(sorted(rows, key=lambda row: (row.first or now, row.pk))),
@@ -80,15 +80,17 @@ def weekend(*, asked: str, page_number: str | None, now: datetime) -> Weekend:
         following=_iso(friday, WEEK),
         asked=asked if not refused else "",
         refused=refused,
-        ahead=None if rows else _next_weekend(friday),
+        ahead=None if rows else _next_weekend(friday, now=now),
         as_of=moment(now, zone=UTC, now=now),
         banner=banner_text(beat, zone=UTC, now=now),
     )
 
 
-def _title(friday: date) -> str:
+def _title(friday: date, *, now: datetime) -> str:
+    """With the year when it is not this one."""
     sunday = _sunday(friday)
-    return f"{friday:%a %b} {friday.day} – {sunday:%a %b} {sunday.day}"
+    year = f", {sunday.year}" if sunday.year != now.year else ""
+    return f"{friday:%a %b} {friday.day} – {sunday:%a %b} {sunday.day}{year}"
 
 
 def _by_partner(starts: Sequence[_Start]) -> list[int]:
@@ -128,7 +130,7 @@ def _outlooks(
     return outlooks_of(keys.values(), now=now, days=forecast_days(friday, now=now), policy=policy) if keys else {}
 
 
-def _next_weekend(friday: date) -> NextWeekend | None:
+def _next_weekend(friday: date, *, now: datetime) -> NextWeekend | None:
     """Of the next start that is known on a Saturday or Sunday of UTC: in America that is Friday evening to Sunday."""
     after = datetime.combine(friday, time(0), UTC) + WEEKEND + ZONES_DIFFER_BY
     starts = Event.objects.filter(starts_at__gte=after, gone_at=None, race__gone_at=None)
@@ -137,7 +139,7 @@ def _next_weekend(friday: date) -> NextWeekend | None:
     if found is None or found.starts_at is None:
         return None
     following = _friday(found.starts_at.astimezone(zone_of(found.race.timezone)).date())
-    return NextWeekend(asked=following.isoformat(), title=_title(following))
+    return NextWeekend(asked=following.isoformat(), title=_title(following, now=now))
 
 
 def _day(asked: str, *, now: datetime) -> tuple[date, str]:

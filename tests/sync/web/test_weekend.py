@@ -80,6 +80,7 @@ def test_each_has_its_word_and_what_is_open(race_at, now, staff, log_in):
         ("2026-06-07", "Fri Jun 5 – Sun Jun 7"),
         ("2026-06-08", "Fri Jun 12 – Sun Jun 14"),
         ("2026-10-29", "Fri Oct 30 – Sun Nov 1"),
+        ("2027-03-14", "Fri Mar 12 – Sun Mar 14, 2027"),
         ("", "Fri Jun 5 – Sun Jun 7"),
     ],
 )
