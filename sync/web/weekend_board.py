@@ -15,7 +15,7 @@ from sync.core.tiers import zone_of
 from sync.core.time_words import Clock, counted, span_words, zone_name
 from sync.services.forecast import KeyOutlook
 from sync.services.readiness import MOST_DAYS
-from sync.web.partner_page import WORDS as FORECAST_WORDS
+from sync.web.partner_ahead import WORDS as FORECAST_WORDS
 from sync.web.times import period_text
 from sync.web.weekend_drawing import Axis, Bar, Piece, Scale, axis_of, bar, high_span, midnight, piece, scale
 from sync.web.weekend_races import WORDS, WeekendRow, counts_of, windows_of
