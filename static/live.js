@@ -81,7 +81,7 @@
   });
 
   // What is asked for again, each part with what the reader opened or scrolled in it.
-  var parts = [live].concat(["day-live", "why-live", "race-checks", "ahead-live", "races-live"].map(function (id) { return document.getElementById(id); })).filter(Boolean).map(function (element) {
+  var parts = [live].concat(["day-live", "why-live", "race-checks", "ahead-live", "races-live", "keys-live", "last-day-live"].map(function (id) { return document.getElementById(id); })).filter(Boolean).map(function (element) {
     return { element: element, etag: null, open: [], scrolled: {}, focused: null, lastGood: /load/.test(element.getAttribute("hx-trigger")) ? null : Date.now() };
   });
 

@@ -13,7 +13,7 @@ from django.utils.http import urlencode
 from sync.models import Cycle
 from sync.services.policies import policy_now
 from sync.web.cycle_chart import STEP, Bucket, CycleChart, chart_begins, cycle_chart
-from sync.web.operations import CycleRow, cycle_row
+from sync.web.cycle_rows import CycleRow, cycle_row
 from sync.web.run_filters import BadValue, moment_read, position_read, position_text
 from sync.web.run_history import Position
 from sync.web.scheduler import banner_text, last_beat
@@ -44,16 +44,21 @@ def cycle_history(*, query: QueryDict, now: datetime) -> CycleHistory:
     if len(found) > CYCLES_PER_PAGE:
         place = position_text(Position(started_at=rows[-1].started_at, pk=rows[-1].pk))
         older = urlencode({**({"to": ends} if ends else {}), "before": place})
-    first = Cycle.objects.order_by("started_at").values_list("started_at", flat=True).first()
     return CycleHistory(
         rows=tuple(cycle_row(cycle, now=now) for cycle in rows),
-        chart=cycle_chart(_buckets(now=now), first=first, now=now),
+        chart=day_chart(now=now),
         ends=ends,
         problems=problems,
         is_first=before is None,
         older=older,
         banner=banner_text(last_beat(now=now, policy=policy_now()), zone=UTC, now=now),
     )
+
+
+def day_chart(*, now: datetime) -> CycleChart:
+    """How long the cycles of the last 24 hours took. Two queries."""
+    first = Cycle.objects.order_by("started_at").values_list("started_at", flat=True).first()
+    return cycle_chart(_buckets(now=now), first=first, now=now)
 
 
 def _before(ends: str, place: str) -> tuple[Position | None, tuple[str, ...]]:

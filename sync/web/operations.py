@@ -1,281 +1,234 @@
-"""The staff page: does the machine run, what did it do, which keys have room, what fails."""
+"""The staff page "Now": does the machine run, does it hold the promise, who has to act, what runs at this moment."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from django.db import connection
-from django.db.models import Count, Sum
+from django.db.models import Count, F, IntegerField, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
+from django.urls import reverse
 
-from partners.models import ApiUsage, CallBudget, Credential
-from partners.used_elsewhere import elsewhere_text
-from sync.core.policy import Policy
-from sync.models import Cycle, EventSync, Outcome, SyncRun
+from partners.models import Credential
+from sync.core.policy import Policy, Tier
+from sync.core.time_words import counted
+from sync.models import Cycle, EventSync
+from sync.services.leases import LEASE
+from sync.web.cycle_chart import LIMIT_SECONDS, seconds_text
+from sync.web.cycle_rows import CycleRow, cycle_row
 from sync.web.held import HeldRow, held_rows
-from sync.web.runs import RunRow, run_row, short_error
-from sync.web.scheduler import banner_text, last_beat
-from sync.web.times import Moment, moment
-from sync.web.words import ICONS, OUTCOMES, Kind
+from sync.web.late_events import LateEvent, LateTier, late_tiers
+from sync.web.race_sentence import Sentence
+from sync.web.running_now import BackfillRow, LaneRow, backfill_rows, lane_rows
+from sync.web.scheduler import Beat, banner_text, last_beat
+from sync.web.times import local_text
+from sync.web.words import ICONS, Kind
 
-CYCLES = 20
-FAILING_RUNS = 20
-# The failing runs are looked for in the index of the latest runs; without an end a healthy system would read it all.
-FAILING_WITHIN = timedelta(hours=24)
-KEYS = 100
-NEARLY_SPENT = 0.83
-# A key's events are judged by their last runs within this time.
-JUDGED_WITHIN = timedelta(hours=1)
-FAILED = [Outcome.FAILED, Outcome.REFUSED, Outcome.GONE, Outcome.LOST]
+# Keys that are refused or work, at most; more at once is one cause, not so many.
+KEYS_LOOKED_AT = 200
+HELD_LISTED = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TierCount:
-    name: str
-    due: int
-    picked: int
-    deferred: int
+class Problem:
+    """Something that somebody has to do: what is wrong, and the page where it is seen or put right."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CycleRow:
-    """`tiers` from the most urgent on; `outcomes` (word, count) of what it picked, the zeros left out."""
-
-    pk: int
-    started: Moment
-    seconds: str
-    tiers: tuple[TierCount, ...]
-    outcomes: tuple[tuple[str, int], ...]
-    calls: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyHealth:
-    """Of a key's events that ran within the last hour: how many they are, and how many's last run failed. `error`: what
-    the newest of these said."""
-
-    events: int = 0
-    failing: int = 0
-    error: str = ""
+    kind: Kind
+    text: str
+    url: str
+    link: str
 
     @property
-    def text(self) -> str:
-        """ "" while nothing fails."""
-        if not self.failing:
-            return ""
-        events = "1 event" if self.events == 1 else f"{self.events:,} events"
-        which = f"{self.failing:,} of {events} {'fails' if self.failing == 1 else 'fail'}"
-        return f"{which}: {short_error(self.error)}" if self.error else which
+    def icon(self) -> str:
+        return ICONS[self.kind]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeyRow:
-    """A key: calls of the last hour against its limit, its lane, and how many events wait for it. `failing`: in words
-    what fails; `elsewhere`: that another program seems to use it; `detail`: what was found when it was verified, or why
-    it is refused."""
+class TierNow:
+    """What the last cycle found and took of a tier, and what of it is late now."""
 
     name: str
-    partner_slug: str
-    status: str
-    kind: Kind
-    icon: str
-    failing: str
-    elsewhere: str
-    detail: str
-    calls: int
-    limit: int
-    rate: int
-    percent: int
-    throttled: int
-    lane: str
-    waiting: int
-    paused_until: Moment | None
+    due: int | None
+    picked: int | None
+    deferred: int | None
+    late: LateTier
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FailingRun:
-    event_pk: int
-    race_pk: int
-    event: str
-    race: str
-    run: RunRow
+    @property
+    def kind(self) -> Kind:
+        return Kind.BAD if self.late.overdue else Kind.WARN if self.late.count else Kind.GOOD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operations:
-    beat: Moment | None
-    is_silent: bool
+    """`sentence` None: the banner says that the scheduler is silent; `lanes_left` are not shown."""
+
     banner: str
-    cycles: tuple[CycleRow, ...]
-    keys: tuple[KeyRow, ...]
-    keys_left: int
-    failing: tuple[FailingRun, ...]
-    held: tuple[HeldRow, ...]
+    sentence: Sentence | None
+    problems: tuple[Problem, ...]
+    cycle: CycleRow | None
+    tiers: tuple[TierNow, ...]
+    lanes: tuple[LaneRow, ...]
+    lanes_left: int
+    backfills: tuple[BackfillRow, ...]
 
 
 def operations(*, now: datetime, policy: Policy) -> Operations:
+    """At most seven queries, however much there is."""
     beat = last_beat(now=now, policy=policy)
-    keys = _keys(now=now)
+    cycle = Cycle.objects.order_by("-started_at", "-pk").first()
+    late = late_tiers(beat=beat, now=now, policy=policy)
+    keys = list(_refused_or_working(now=now))
+    refused = [key for key in keys if key.status == Credential.Status.REFUSED and key.partner.is_active]
+    lanes, lanes_left = lane_rows([key for key in keys if _works(key, now=now)], now=now)
+    stopped = sum(getattr(key, "high_due", 0) for key in refused)
     return Operations(
-        beat=moment(beat.at, zone=UTC, now=now),
-        is_silent=beat.is_silent,
         banner=banner_text(beat, zone=UTC, now=now),
-        cycles=tuple(cycle_row(cycle, now=now) for cycle in Cycle.objects.order_by("-started_at")[:CYCLES]),
-        keys=keys[:KEYS],
-        keys_left=max(0, len(keys) - KEYS),
-        failing=_failing(now=now),
-        held=held_rows(now=now),
+        sentence=None if beat.is_silent else _sentence(late, cycle, stopped=stopped),
+        problems=(
+            *_machine_problems(beat, cycle, now=now),
+            *_late_problems(late[Tier.HIGH]),
+            *[_refused_problem(key) for key in refused],
+            *_held_problems(held_rows(now=now)),
+        ),
+        cycle=cycle_row(cycle, now=now) if cycle else None,
+        tiers=_tiers(cycle, late),
+        lanes=lanes,
+        lanes_left=lanes_left,
+        backfills=backfill_rows(now=now),
     )
 
 
-def cycle_row(cycle: Cycle, *, now: datetime) -> CycleRow:
-    started = moment(cycle.started_at, zone=UTC, now=now)
-    assert started is not None  # noqa: S101 - a cycle always has a start
-    took = f"{(cycle.finished_at - cycle.started_at).total_seconds():.2f} s" if cycle.finished_at else "not finished"
-    tiers = tuple(
-        TierCount(
-            name=name.upper(),
-            due=getattr(cycle, f"{name}_due"),
-            picked=getattr(cycle, f"{name}_picked"),
-            deferred=getattr(cycle, f"{name}_deferred"),
+def _refused_or_working(*, now: datetime):
+    """The refused first, each with the number of its events that are due: `high_due` and `all_due`."""
+    due = EventSync.objects.filter(credential=OuterRef("pk"), due_at__lte=now).order_by().values("credential")
+    working = Q(budget__lane_lease_until__gt=now, budget__lane_lease_until__lte=now + 2 * LEASE)
+
+    def number(rows) -> Coalesce:
+        return Coalesce(Subquery(rows.annotate(n=Count("*")).values("n"), output_field=IntegerField()), 0)
+
+    return (
+        Credential.objects.filter(Q(status=Credential.Status.REFUSED) | working)
+        .select_related("partner", "budget")
+        .defer("api_secret", "api_key")
+        .annotate(high_due=number(due.filter(tier=Tier.HIGH.value)), all_due=number(due))
+        .order_by(F("refused_at").desc(nulls_last=True), "pk")[:KEYS_LOOKED_AT]
+    )
+
+
+def _works(key: Credential, *, now: datetime) -> bool:
+    until = key.budget.lane_lease_until if hasattr(key, "budget") else None
+    return until is not None and now < until <= now + 2 * LEASE
+
+
+def _sentence(late: Mapping[Tier, LateTier], cycle: Cycle | None, *, stopped: int) -> Sentence:
+    """The scheduler is alive; is the promise held, and if not, why."""
+    high = late[Tier.HIGH]
+    if high.count or stopped:
+        parts = []
+        if high.oldest:
+            parts.append(f"{_late_words(high, Tier.HIGH)}, {_oldest_words(high.oldest)}")
+        if stopped:
+            parts.append(f"{counted(stopped, 'HIGH event')} cannot be synced, because RunSignUp refuses the key")
+        kind = Kind.BAD if high.overdue or stopped else Kind.WARN
+        return Sentence(
+            word="Promise not held", kind=kind, text=_stops("; ".join(parts)), note="The scheduler is alive."
         )
-        for name in ("high", "medium", "low")
-    )
-    outcomes = tuple(
-        (OUTCOMES[outcome.value][0].lower(), count) for outcome in Outcome if (count := getattr(cycle, outcome.value))
-    )
-    return CycleRow(pk=cycle.pk, started=started, seconds=took, tiers=tiers, outcomes=outcomes, calls=cycle.calls)
+    others = [_late_words(late[tier], tier) for tier in (Tier.MEDIUM, Tier.LOW) if late[tier].count]
+    if _took_too_long(cycle):
+        others.append("the last cycle took too long")
+    if others:
+        text = f"the scheduler is alive, but {' and '.join(others)}."
+        return Sentence(word="HIGH on time", kind=Kind.WARN, text=text)
+    return Sentence(word="Scheduler alive", kind=Kind.GOOD, text="and the promise is held: no event is late.")
 
 
-def _keys(*, now: datetime) -> tuple[KeyRow, ...]:
-    """Keys that need somebody first, then those with the most calls."""
-    usage = {
-        row["credential_id"]: row
-        for row in ApiUsage.objects.filter(minute__gt=now - timedelta(hours=1))
-        .values("credential_id")
-        .annotate(made=Sum("calls"), slowed=Sum("throttled"))
-    }
-    picked = EventSync.objects.filter(picked_at__isnull=False).values("credential_id").annotate(waiting=Count("*"))
-    waiting = {row["credential_id"]: row["waiting"] for row in picked}
-    budgets = CallBudget.objects.in_bulk()
-    health = _health(now=now)
-    credentials = Credential.objects.select_related("partner").defer("api_secret", "api_key")
-    rows = [
-        _key(
-            credential,
-            budgets.get(credential.pk),
-            calls=usage[credential.pk]["made"] if credential.pk in usage else 0,
-            throttled=usage[credential.pk]["slowed"] if credential.pk in usage else 0,
-            waiting=waiting.get(credential.pk, 0),
-            health=health.get(credential.pk, KeyHealth()),
-            now=now,
+def _late_words(tier: LateTier, name: Tier) -> str:
+    many = tier.count != 1 or tier.is_more
+    return f"{tier.text} {name.value} event{'s' if many else ''} {'are' if many else 'is'} late"
+
+
+def _oldest_words(event: LateEvent) -> str:
+    return f"the oldest is {event.event} of {event.race}, {event.late}: {event.reason}"
+
+
+def _stops(text: str) -> str:
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
+def _took_too_long(cycle: Cycle | None) -> bool:
+    return bool(cycle and cycle.finished_at and (cycle.finished_at - cycle.started_at).total_seconds() >= LIMIT_SECONDS)
+
+
+def _machine_problems(beat: Beat, cycle: Cycle | None, *, now: datetime) -> list[Problem]:
+    found = []
+    if beat.is_silent:
+        since = f"since {local_text(beat.at, zone=UTC, now=now)}" if beat.at else "at all"
+        text = f"No cycle ran {since}. Start the cluster, or restart it: manage.py cluster"
+        found.append(Problem(kind=Kind.BAD, text=text, url=reverse("cycles"), link="Cycles"))
+    if cycle and cycle.finished_at and _took_too_long(cycle):
+        took = seconds_text((cycle.finished_at - cycle.started_at).total_seconds())
+        text = f"The last cycle took {took}; HIGH events are due every minute. Look at the database's load."
+        found.append(Problem(kind=Kind.WARN, text=text, url=reverse("cycles"), link="Cycles"))
+    return found
+
+
+def _late_problems(high: LateTier) -> list[Problem]:
+    if high.oldest is None:
+        return []
+    return [
+        Problem(
+            kind=Kind.BAD if high.overdue else Kind.WARN,
+            text=_stops(f"{_late_words(high, Tier.HIGH)}; {_oldest_words(high.oldest)}"),
+            url=reverse("event_page", args=[high.oldest.race_pk, high.oldest.event_pk]),
+            link="Why, and what to do",
         )
-        for credential in credentials
     ]
-    order = {Kind.BAD: 0, Kind.WARN: 1}
-    return tuple(sorted(rows, key=lambda row: (order.get(row.kind, 2), -row.calls, row.name)))
 
 
-def _key(
-    credential: Credential,
-    budget: CallBudget | None,
-    *,
-    calls: int,
-    throttled: int,
-    waiting: int,
-    health: KeyHealth,
-    now: datetime,
-) -> KeyRow:
-    limit = credential.hourly_limit
-    paused = budget.paused_until if budget and budget.paused_until and budget.paused_until > now else None
-    elsewhere = elsewhere_text(budget, limit=limit, now=now)
-    slowed = paused is not None or bool(elsewhere)
-    kind = _key_kind(credential, slowed=slowed, share=calls / limit, health=health)
-    return KeyRow(
-        name=str(credential),
-        partner_slug=credential.partner.slug,
-        status=_status_word(credential, paused=paused is not None, elsewhere=bool(elsewhere), health=health),
-        kind=kind,
-        icon=ICONS[kind],
-        failing=health.text,
-        elsewhere=elsewhere,
-        detail=credential.status_detail,
-        calls=calls,
-        limit=limit,
-        rate=(budget.rate_per_hour if budget else None) or limit,
-        percent=round(100 * calls / limit),
-        throttled=throttled,
-        lane=_lane(budget, now=now),
-        waiting=waiting,
-        paused_until=moment(paused, zone=UTC, now=now),
+def _refused_problem(key) -> Problem:
+    waits = ""
+    if key.all_due:
+        high = f", {key.high_due:,} of them HIGH" if key.high_due else ""
+        waits = f" {counted(key.all_due, 'event')} {'waits' if key.all_due == 1 else 'wait'} for it{high}."
+    return Problem(
+        kind=Kind.BAD,
+        text=f"RunSignUp refuses the key {key}: {_stops(key.status_detail or 'no reason given')}{waits}",
+        url=reverse("admin:partners_credential_change", args=[key.pk]),
+        link="Enter a new key, or verify this one",
     )
 
 
-def _health(*, now: datetime) -> dict[int, KeyHealth]:
-    """By credential. Only what ran of late is read: the index of the latest runs bounds it."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT sync.credential_id, count(*), count(*) FILTER (WHERE latest.outcome = ANY(%s)),
-                (array_agg(latest.error_text ORDER BY latest.started_at DESC)
-                    FILTER (WHERE latest.outcome = ANY(%s)))[1]
-            FROM (
-                SELECT DISTINCT ON (event_id) event_id, outcome, error_text, started_at FROM sync_syncrun
-                WHERE started_at > %s AND outcome <> '' ORDER BY event_id, started_at DESC
-            ) AS latest
-            JOIN sync_eventsync sync ON sync.event_id = latest.event_id
-            GROUP BY sync.credential_id
-            """,
-            [[str(outcome) for outcome in FAILED]] * 2 + [now - JUDGED_WITHIN],
+def _held_problems(held: Sequence[HeldRow]) -> list[Problem]:
+    """The oldest few, and the rest as one line."""
+    found = [
+        Problem(
+            kind=Kind.BAD,
+            text=f"Needs a decision: {row.missing} people of {row.event}, {row.race}, are missing from RunSignUp's "
+            "list at once. Nobody is removed until then.",
+            url=reverse("admin:races_heldremoval_change", args=[row.pk]),
+            link="Have they left?",
         )
-        rows = cursor.fetchall()
-    return {pk: KeyHealth(events=events, failing=failing, error=error or "") for pk, events, failing, error in rows}
+        for row in held[:HELD_LISTED]
+    ]
+    if len(held) > HELD_LISTED:
+        text = f"{len(held) - HELD_LISTED} more events need a decision about people who are missing at once."
+        url = reverse("admin:races_heldremoval_changelist")
+        found.append(Problem(kind=Kind.BAD, text=text, url=url, link="Held removals"))
+    return found
 
 
-def _status_word(credential: Credential, *, paused: bool, elsewhere: bool, health: KeyHealth) -> str:
-    if not credential.partner.is_active:
-        return "partner off"
-    if credential.status != Credential.Status.OK:
-        return credential.status
-    if paused:
-        return "throttled"
-    if health.failing:
-        return "failing"
-    return "used elsewhere" if elsewhere else "ok"
+def _tiers(cycle: Cycle | None, late: Mapping[Tier, LateTier]) -> tuple[TierNow, ...]:
+    def number(tier: Tier, what: str) -> int | None:
+        return getattr(cycle, f"{tier.value.lower()}_{what}") if cycle else None
 
-
-def _key_kind(credential: Credential, *, slowed: bool, share: float, health: KeyHealth) -> Kind:
-    if credential.status == Credential.Status.REFUSED:
-        return Kind.BAD
-    if credential.status == Credential.Status.PAUSED or not credential.partner.is_active:
-        return Kind.IDLE
-    if health.failing and health.failing == health.events:
-        return Kind.BAD
-    if health.failing or slowed or share > NEARLY_SPENT or credential.status == Credential.Status.UNVERIFIED:
-        return Kind.WARN
-    return Kind.GOOD
-
-
-def _lane(budget: CallBudget | None, *, now: datetime) -> str:
-    if budget is None or budget.lane_lease_until is None:
-        return "idle"
-    return "working" if budget.lane_lease_until > now else "stopped without a word"
-
-
-def _failing(*, now: datetime) -> tuple[FailingRun, ...]:
-    runs = (
-        SyncRun.objects.filter(started_at__gt=now - FAILING_WITHIN, outcome__in=FAILED)
-        .select_related("event__race")
-        .defer("event__raw", "event__race__raw")
-        .order_by("-started_at")[:FAILING_RUNS]
-    )
     return tuple(
-        FailingRun(
-            event_pk=run.event_id,
-            race_pk=run.event.race_id,
-            event=run.event.name,
-            race=run.event.race.name,
-            run=run_row(run, zone=UTC, now=now),
+        TierNow(
+            name=tier.value,
+            due=number(tier, "due"),
+            picked=number(tier, "picked"),
+            deferred=number(tier, "deferred"),
+            late=late[tier],
         )
-        for run in runs
+        for tier in Tier
     )

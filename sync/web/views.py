@@ -20,7 +20,6 @@ from sync.services.event_schedule import RACE_OFF
 from sync.services.policies import policy_now
 from sync.web import event_page as event_selector
 from sync.web import event_why as why_selector
-from sync.web import operations as operations_selector
 from sync.web import race_checks as checks_selector
 from sync.web import race_list as list_selector
 from sync.web import race_status
@@ -185,21 +184,6 @@ def sync_now(request: HttpRequest, race_pk: int, event_pk: int | None = None) ->
 
 @never_cache
 @require_GET
-def operations(request: HttpRequest) -> HttpResponse:
-    return render(request, "operations/operations.html", _operations_context(request))
-
-
-@require_GET
-@polled
-def operations_live(request: HttpRequest) -> HttpResponse:
-    return fragment(request, "operations/_operations_live.html", _operations_context(request))
-
-
-def _operations_context(request: HttpRequest) -> dict[str, object]:
-    if not getattr(request.user, "is_staff", False):
-        raise Http404
-    machine = operations_selector.operations(now=database_now(), policy=policy_now())
-    return {"machine": machine, "banner": machine.banner, "section": "operations"}
 
 
 @login_not_required

@@ -21,7 +21,7 @@ from tests.factories import (
 
 @pytest.fixture(autouse=True)
 def view_clock(monkeypatch, now):
-    for views in ("views", "partner_views"):
+    for views in ("views", "operations_views", "partner_views"):
         monkeypatch.setattr(f"sync.web.{views}.database_now", lambda: now)
 
 

@@ -29,7 +29,15 @@ def view_clock(monkeypatch, now):
             cursor.execute("SELECT clock_timestamp()")
         return now
 
-    for views in ("views", "export_views", "receipt_views", "participant_views", "partner_views", "weekend_views"):
+    for views in (
+        "views",
+        "operations_views",
+        "export_views",
+        "receipt_views",
+        "participant_views",
+        "partner_views",
+        "weekend_views",
+    ):
         monkeypatch.setattr(f"sync.web.{views}.database_now", asked)
 
 
