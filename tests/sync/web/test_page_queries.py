@@ -191,7 +191,8 @@ def test_staff_pages_ask_the_same_for_1_and_for_50_keys_and_races(asks_the_same,
     ApiUsage.objects.create(credential=key, minute=now - timedelta(minutes=5), calls=9, throttled=1)
     backfill = Backfill.objects.create(partner=partner, started_at=now - timedelta(hours=1))
     BackfillStep.objects.create(backfill=backfill, race=race, status="failed", error_text="no answer")
-    pages = [reverse(name) for name in ("operations", "operations_live", "weekend", "runs", "cycles")]
+    staff_pages = ("operations", "operations_live", "operations_keys", "operations_day", "weekend", "runs", "cycles")
+    pages = [reverse(name) for name in staff_pages]
     names = ("partner_page", "partner_live", "partner_ahead", "partner_races")
     urls = [*pages, *(reverse(name, args=[partner.slug]) for name in names), f"{reverse('search')}?q=ada"]
 
