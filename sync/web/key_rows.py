@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
-from partners.budget import reserve
+from partners.budget import Purpose, reserve
 from partners.gate import BudgetState, loaded_budget_states
 from partners.models import ApiUsage, CallBudget, Credential
 from partners.used_elsewhere import elsewhere_text
@@ -30,6 +30,7 @@ NEARLY_SPENT = 0.83
 # A key's events are judged by their last runs within this time.
 JUDGED_WITHIN = timedelta(hours=1)
 FORECAST_DAYS = 1
+LESS_URGENT: tuple[Purpose, ...] = ("MEDIUM", "LOW", "background")
 FAILED = [Outcome.FAILED, Outcome.REFUSED, Outcome.GONE, Outcome.LOST]
 
 
@@ -64,10 +65,10 @@ class KeyForecastView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRow:
-    """A key: calls of the last hour against its limit, its lane, and how many events wait for it. `failing`: in words
-    what fails; `elsewhere`: that another program seems to use it; `detail`: what was found when it was verified, or why
+    """A key: `used` calls of the last hour of its limit; its lane, and how many events that has to do. `failing`: in
+    words what fails; `elsewhere`: that another program seems to use it; `detail`: what was found when it was verified, or why
     it is refused; `slowed`: that RunSignUp slowed it down. `free`: calls that it could make at once; `kept`: how many
-    of these (MEDIUM, LOW, background) leave to the more urgent."""
+    of these MEDIUM, LOW and the background leave to the more urgent, "3 / 7 / 11"."""
 
     name: str
     partner_slug: str
@@ -78,13 +79,11 @@ class KeyRow:
     elsewhere: str
     detail: str
     slowed: str
-    calls: int
-    limit: int
+    used: str
     percent: int
     free: int
-    kept: tuple[int, int, int]
+    kept: str
     lane: str
-    waiting: int
     paused_until: Moment | None
     forecast: KeyForecastView | None
 
@@ -175,17 +174,11 @@ def _row(each: _Judged, *, budget: BudgetState, outlook: KeyOutlook, now: dateti
         elsewhere=each.elsewhere,
         detail=key.status_detail,
         slowed=_slowed_text(each.throttled, rate=budget.rate, limit=key.hourly_limit),
-        calls=each.calls,
-        limit=key.hourly_limit,
+        used=f"{each.calls:,} of {key.hourly_limit:,}",
         percent=round(100 * each.calls / key.hourly_limit),
         free=budget.free,
-        kept=(
-            reserve("MEDIUM", rate=budget.rate, reserves=policy.reserves),
-            reserve("LOW", rate=budget.rate, reserves=policy.reserves),
-            reserve("background", rate=budget.rate, reserves=policy.reserves),
-        ),
-        lane=_lane(row, now=now),
-        waiting=each.waiting,
+        kept=" / ".join(str(reserve(purpose, rate=budget.rate, reserves=policy.reserves)) for purpose in LESS_URGENT),
+        lane=f"{_lane(row, now=now)}, {each.waiting:,} to do" if each.waiting else _lane(row, now=now),
         paused_until=moment(paused, zone=UTC, now=now),
         forecast=None if blocked_reason(key) else _forecast(outlook, now=now),
     )

@@ -52,6 +52,12 @@ WITH usable AS (
     WHERE partner.is_active AND credential.status NOT IN ('paused', 'refused')
 )
 """
+_COLUMNS = (
+    *("tier", "due_at", "picked_at", "checked_at", "failures", "credential_id"),
+    *("event__name", "event__starts_at", "event__start_is_placeholder", "event__race_id"),
+    *("event__race__name", "event__race__timezone", "event__race__partner_id"),
+    *("credential__hourly_limit", "credential__budget"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +124,8 @@ def _behind(*, now: datetime, policy: Policy) -> QuerySet[EventSync]:
     runs = SyncRun.objects.filter(event=OuterRef("pk"))
     return (
         EventSync.objects.filter(pk__in=RawSQL(_USABLE + _BEHIND, [*asked, *[LOOKED_AT] * 3]))  # noqa: S611 - constants
-        .select_related("event__race", "credential__partner", "credential__budget")
-        .defer("event__raw", "event__race__raw", "credential__api_secret", "credential__api_key")
+        .select_related("event__race", "credential__budget")
+        .only(*_COLUMNS)
         .annotate(
             running=Exists(runs.filter(lease_until__gt=now)),
             last_error=Subquery(runs.exclude(error_text="").order_by("-started_at").values("error_text")[:1]),
@@ -159,7 +165,7 @@ def _late_event(
             event_id=row.pk,
             race_id=row.event.race_id,
             credential_id=row.credential_id,
-            partner_id=row.credential.partner_id,
+            partner_id=row.event.race.partner_id,
             tier=tier,
             due_at=row.due_at,
         ),

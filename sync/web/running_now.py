@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
-from django.db.models import Count, F, Q, Sum
+from django.contrib.postgres.aggregates import BoolOr
+from django.db.models import Count, F, Min, Q, Sum
 
 from partners.models import Credential
 from sync.models import Backfill, BackfillStep, SyncRun, Trigger
@@ -14,7 +16,7 @@ from sync.services.leases import LEASE, lease_holds
 from sync.web.times import Moment, moment
 from sync.web.words import ICONS, TRIGGERS, Kind
 
-RUNS = 500
+VISITS = 500
 LANES = 50
 BACKFILLS = 10
 
@@ -53,32 +55,38 @@ class BackfillRow:
 def lane_rows(working: Iterable[Credential], *, now: datetime) -> tuple[tuple[LaneRow, ...], int]:
     """The lanes of `working` keys (with partner) and everything else that visits a race now; and how many more there
     are than LANES. One query."""
-    runs = (
+    visits = list(
         SyncRun.objects.filter(lease_until__gt=now, lease_until__lte=now + 2 * LEASE)
-        .select_related("event__race__credential__partner")
-        .defer("event__raw", "event__race__raw", "event__race__credential__api_secret")
-        .order_by("started_at", "pk")[:RUNS]
+        .order_by()
+        .values("visit", "trigger", "event__race_id")
+        .annotate(
+            race=F("event__race__name"),
+            key_pk=F("event__race__credential_id"),
+            label=F("event__race__credential__label"),
+            partner=F("event__race__credential__partner__name"),
+            partner_slug=F("event__race__credential__partner__slug"),
+            events=Count("pk"),
+            began=Min("started_at"),
+            is_full=BoolOr("full"),
+        )
+        .order_by("began", "visit")[:VISITS]
     )
-    visits: dict[object, list[SyncRun]] = {}
-    for run in runs:
-        visits.setdefault(run.visit, []).append(run)
-    rows = [_visit(found, now=now) for found in visits.values()]
-    busy = {found[0].event.race.credential_id for found in visits.values() if found[0].trigger != Trigger.BACKFILL}
+    rows = [_visit(found, now=now) for found in visits]
+    busy = {found["key_pk"] for found in visits if found["trigger"] != Trigger.BACKFILL}
     rows += [_between(key) for key in working if key.pk not in busy]
     return tuple(rows[:LANES]), max(0, len(rows) - LANES)
 
 
-def _visit(runs: list[SyncRun], *, now: datetime) -> LaneRow:
-    race = runs[0].event.race
-    what = TRIGGERS.get(runs[0].trigger, runs[0].trigger)
+def _visit(found: Mapping[str, Any], *, now: datetime) -> LaneRow:
+    what = TRIGGERS.get(found["trigger"], found["trigger"])
     return LaneRow(
-        key=str(race.credential),
-        partner_slug=race.credential.partner.slug,
-        race_pk=race.pk,
-        race=race.name,
-        events=len(runs),
-        what=f"{what}, full comparison" if any(run.full for run in runs) else what,
-        since=moment(runs[0].started_at, zone=UTC, now=now),
+        key=f"{found['partner']} · {found['label']}",
+        partner_slug=found["partner_slug"],
+        race_pk=found["event__race_id"],
+        race=found["race"],
+        events=found["events"],
+        what=f"{what}, full comparison" if found["is_full"] else what,
+        since=moment(found["began"], zone=UTC, now=now),
     )
 
 

@@ -184,8 +184,6 @@ def sync_now(request: HttpRequest, race_pk: int, event_pk: int | None = None) ->
 
 @never_cache
 @require_GET
-
-
 @login_not_required
 @require_GET
 def favicon(_request: HttpRequest) -> HttpResponse:

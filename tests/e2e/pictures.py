@@ -54,7 +54,10 @@ ADMIN = {
     "admin_keys": "/admin/partners/credential/",
     "admin_policy": "/admin/sync/policy/1/change/",
 }
-OF_STAFF = {"operations", "weekend", "runs", "cycles", "search", "partner_page", "partner_ahead", "partner_races"}
+OF_STAFF = {
+    *("operations", "operations_keys", "operations_day", "weekend", "runs", "cycles", "search"),
+    *("partner_page", "partner_ahead", "partner_races"),
+}
 _never = threading.Event()
 
 

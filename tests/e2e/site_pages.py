@@ -66,6 +66,8 @@ PAGES: Mapping[str, Callable[[Places], tuple[object, ...]]] = {
     "share_links": _race,
     "share_page": lambda places: (places.share_token,),
     "operations": _nothing,
+    "operations_keys": _nothing,
+    "operations_day": _nothing,
     "weekend": _nothing,
     "runs": _nothing,
     "cycles": _nothing,

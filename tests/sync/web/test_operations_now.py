@@ -185,8 +185,8 @@ def test_a_key_shows_what_it_used_what_is_free_and_what_is_kept_for_the_more_urg
     keys = shown("operations_keys")
 
     assert 'data-label="Used last hour">240 of 1,000 <progress max="100" value="24"' in keys
-    assert 'data-label="Free now">20<' in keys
-    assert 'data-label="Left free by MEDIUM / LOW / background">3 / 7 / 11<' in keys
+    assert 'data-label="Free now">20 <span class="relative">kept 3 / 7 / 11<' in keys
+    assert "MEDIUM / LOW / background leave to what is more urgent" in keys
     assert "throttled 2 times in the last hour, 700 calls an hour for now" in keys
 
 
