@@ -66,7 +66,7 @@ class KeyForecastView:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRow:
     """A key: `used` calls of the last hour of its limit; its lane, and how many events that has to do. `failing`: in
-    words what fails; `elsewhere`: that another program seems to use it; `detail`: what was found when it was verified, or why
+    words what fails; `elsewhere`: that another program seems to use it; `detail`: what its verification found, or why
     it is refused; `slowed`: that RunSignUp slowed it down. `free`: calls that it could make at once; `kept`: how many
     of these MEDIUM, LOW and the background leave to the more urgent, "3 / 7 / 11"."""
 
@@ -167,7 +167,7 @@ def _row(each: _Judged, *, budget: BudgetState, outlook: KeyOutlook, now: dateti
     return KeyRow(
         name=str(key),
         partner_slug=key.partner.slug,
-        status=_status_word(key, paused=paused is not None, elsewhere=bool(each.elsewhere), health=each.health),
+        status=_status_word(each, paused=paused is not None),
         kind=each.kind,
         icon=ICONS[each.kind],
         failing=each.health.text,
@@ -234,16 +234,18 @@ def _health(*, now: datetime) -> dict[int, KeyHealth]:
     return {pk: KeyHealth(events=events, failing=failing, error=error or "") for pk, events, failing, error in rows}
 
 
-def _status_word(credential: Credential, *, paused: bool, elsewhere: bool, health: KeyHealth) -> str:
-    if not credential.partner.is_active:
+def _status_word(each: _Judged, *, paused: bool) -> str:
+    if not each.key.partner.is_active:
         return "partner off"
-    if credential.status != Credential.Status.OK:
-        return credential.status
+    if each.key.status != Credential.Status.OK:
+        return each.key.status
     if paused:
         return "throttled"
-    if health.failing:
+    if each.health.failing:
         return "failing"
-    return "used elsewhere" if elsewhere else "ok"
+    if each.elsewhere:
+        return "used elsewhere"
+    return "nearly spent" if each.calls / each.key.hourly_limit > NEARLY_SPENT else "ok"
 
 
 def _key_kind(credential: Credential, *, slowed: bool, share: float, health: KeyHealth) -> Kind:

@@ -73,6 +73,14 @@ class Operations:
     backfills: tuple[BackfillRow, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stopped:
+    """Due events whose key RunSignUp refuses; `high` of all `events`."""
+
+    high: int
+    events: int
+
+
 def operations(*, now: datetime, policy: Policy) -> Operations:
     """At most seven queries, however much there is."""
     beat = last_beat(now=now, policy=policy)
@@ -81,7 +89,10 @@ def operations(*, now: datetime, policy: Policy) -> Operations:
     keys = list(_refused_or_working(now=now))
     refused = [key for key in keys if key.status == Credential.Status.REFUSED and key.partner.is_active]
     lanes, lanes_left = lane_rows([key for key in keys if _works(key, now=now)], now=now)
-    stopped = sum(getattr(key, "high_due", 0) for key in refused)
+    stopped = _Stopped(
+        high=sum(getattr(key, "high_due", 0) for key in refused),
+        events=sum(getattr(key, "all_due", 0) for key in refused),
+    )
     return Operations(
         banner=banner_text(beat, zone=UTC, now=now),
         sentence=None if beat.is_silent else _sentence(late, cycle, stopped=stopped),
@@ -121,20 +132,22 @@ def _works(key: Credential, *, now: datetime) -> bool:
     return until is not None and now < until <= now + 2 * LEASE
 
 
-def _sentence(late: Mapping[Tier, LateTier], cycle: Cycle | None, *, stopped: int) -> Sentence:
+def _sentence(late: Mapping[Tier, LateTier], cycle: Cycle | None, *, stopped: _Stopped) -> Sentence:
     """The scheduler is alive; is the promise held, and if not, why."""
     high = late[Tier.HIGH]
-    if high.count or stopped:
+    if high.count or stopped.high:
         parts = []
         if high.oldest:
             parts.append(f"{_late_words(high, Tier.HIGH)}, {_oldest_words(high.oldest)}")
-        if stopped:
-            parts.append(f"{counted(stopped, 'HIGH event')} cannot be synced, because RunSignUp refuses the key")
-        kind = Kind.BAD if high.overdue or stopped else Kind.WARN
+        if stopped.high:
+            parts.append(f"{counted(stopped.high, 'HIGH event')} cannot be synced, because RunSignUp refuses the key")
+        kind = Kind.BAD if high.overdue or stopped.high else Kind.WARN
         return Sentence(
             word="Promise not held", kind=kind, text=_stops("; ".join(parts)), note="The scheduler is alive."
         )
     others = [_late_words(late[tier], tier) for tier in (Tier.MEDIUM, Tier.LOW) if late[tier].count]
+    if stopped.events:
+        others.append(f"{counted(stopped.events, 'event')} cannot be synced, because RunSignUp refuses the key")
     if _took_too_long(cycle):
         others.append("the last cycle took too long")
     if others:

@@ -106,6 +106,20 @@ def test_a_refused_key_needs_somebody_and_breaks_the_promise_of_its_high_events(
     assert reverse("admin:partners_credential_change", args=[race.credential_id]) in todo
 
 
+def test_a_refused_key_of_less_urgent_events_is_no_held_promise_either(shown, scheduled, now):
+    scheduled("Far", tier="LOW", due_at=now - timedelta(minutes=9))
+    Credential.objects.update(status="refused")
+
+    said = "but 1 event cannot be synced, because RunSignUp refuses the key."
+    assert f"HIGH on time:</strong> the scheduler is alive, {said}" in shown()
+
+
+def test_a_key_whose_calls_are_nearly_used_up_says_so(shown, race, now):
+    ApiUsage.objects.create(credential=race.credential, minute=now - timedelta(minutes=3), calls=900)
+
+    assert "nearly spent</span>" in shown("operations_keys")
+
+
 def test_a_silent_scheduler_and_held_removals_are_in_one_list_of_what_somebody_must_do(shown, scheduled, now):
     held = HeldRemoval.objects.create(event=scheduled(), registration_ids=[1, 2], listed_before=5, found_at=now)
     Heartbeat.objects.update(beat_at=now - timedelta(minutes=19))
