@@ -99,8 +99,8 @@ def _problems(backfill_ids: list[int], *, partner_id: int) -> dict[int, list[str
 
 
 def _row(backfill, problems: list[str], *, zone: tzinfo, now: datetime) -> BackfillRow:
-    word, kind, note = _state(backfill, now=now)
-    command = "" if word in {"Running", "Done"} else _command(backfill)
+    word, kind, note = state_of(backfill, now=now)
+    command = "" if word in {"Running", "Done"} else command_of(backfill)
     left = backfill.races - backfill.races_done - backfill.races_failed
     pace = _pace(backfill, now=now) if word == "Running" and left else None
     return BackfillRow(
@@ -127,8 +127,9 @@ def _row(backfill, problems: list[str], *, zone: tzinfo, now: datetime) -> Backf
     )
 
 
-def _state(backfill, *, now: datetime) -> tuple[str, Kind, str]:
-    """Word, kind, and what to know. Whoever runs it renews its claim also while it waits for a call."""
+def state_of(backfill, *, now: datetime) -> tuple[str, Kind, str]:
+    """Word, kind, and what to know, of one annotated with `races_failed` and `last_begun`. Whoever runs it renews its
+    claim also while it waits for a call."""
     if backfill.status == Backfill.Status.DONE:
         return "Done", Kind.GOOD, ""
     if backfill.status == Backfill.Status.INTERRUPTED:
@@ -152,7 +153,7 @@ def _scope(backfill: Backfill) -> str:
     return f"{what}, events since {backfill.since:%Y-%m-%d}" if backfill.since else what
 
 
-def _command(backfill: Backfill) -> str:
+def command_of(backfill: Backfill) -> str:
     """The one that goes on with it: the same scope."""
     parts = ["manage.py backfill"]
     if backfill.race is not None:

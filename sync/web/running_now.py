@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib.postgres.aggregates import BoolOr
-from django.db.models import Count, F, Min, Q, Sum
+from django.db.models import Count, F, Max, Min, Q, Sum
 
 from partners.models import Credential
 from sync.models import Backfill, BackfillStep, SyncRun, Trigger
-from sync.services.leases import LEASE, lease_holds
+from sync.services.leases import LEASE
+from sync.web.partner_backfills import command_of, state_of
 from sync.web.times import Moment, moment
 from sync.web.words import ICONS, TRIGGERS, Kind
 
@@ -36,11 +37,14 @@ class LaneRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackfillRow:
-    """`scope`: "Race X", "Partner Y" or "Everything"; `state`: whether a process works on it."""
+    """`scope`: "Race X", "Partner Y" or "Everything"; `note`: what to know; `command`: what goes on with
+    one that stopped, "" while it runs."""
 
     scope: str
     partner_slug: str
-    state: str
+    word: str
+    note: str
+    command: str
     kind: Kind
     icon: str
     done: int
@@ -103,27 +107,18 @@ def backfill_rows(*, now: datetime) -> tuple[BackfillRow, ...]:
         .defer("race__raw")
         .annotate(
             done=Count("steps", filter=Q(steps__status=steps.DONE)),
-            failed=Count("steps", filter=Q(steps__status=steps.FAILED)),
+            races_failed=Count("steps", filter=Q(steps__status=steps.FAILED)),
             races=Count("steps"),
             people=Sum("steps__rows"),
+            last_begun=Max("steps__started_at"),
         )
         .order_by(F("started_at").desc(), "-pk")[:BACKFILLS]
     )
     return tuple(_backfill(row, now=now) for row in rows)
 
 
-_STATES: Mapping[str, tuple[str, Kind]] = {
-    "working": ("working", Kind.BUSY),
-    "stopped": ("its process ended: run manage.py backfill again, it goes on where it stopped", Kind.WARN),
-    "interrupted": ("interrupted: run manage.py backfill again, it goes on where it stopped", Kind.WARN),
-}
-
-
 def _backfill(row, *, now: datetime) -> BackfillRow:
-    if row.status == Backfill.Status.INTERRUPTED:
-        state, kind = _STATES["interrupted"]
-    else:
-        state, kind = _STATES["working" if lease_holds(row.lease_until, now=now) else "stopped"]
+    word, kind, note = state_of(row, now=now)
     if row.race is not None:
         scope, partner = f"Race {row.race.name}", row.race.partner
     elif row.partner is not None:
@@ -135,12 +130,14 @@ def _backfill(row, *, now: datetime) -> BackfillRow:
     return BackfillRow(
         scope=scope,
         partner_slug=partner.slug if partner else "",
-        state=state,
+        word=word,
+        note=note,
+        command="" if word == "Running" else command_of(row),
         kind=kind,
         icon=ICONS[kind],
         done=row.done,
         races=row.races,
-        failed=row.failed,
+        failed=row.races_failed,
         percent=round(100 * row.done / row.races) if row.races else 0,
         people=row.people or 0,
         calls=row.calls,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.templatetags.static import static
 from django.urls import reverse
@@ -182,8 +182,6 @@ def sync_now(request: HttpRequest, race_pk: int, event_pk: int | None = None) ->
     return redirect("race_page", race_pk) if event_pk is None else redirect("event_page", race_pk, event_pk)
 
 
-@never_cache
-@require_GET
 @login_not_required
 @require_GET
 def favicon(_request: HttpRequest) -> HttpResponse:

@@ -186,7 +186,8 @@ def test_an_open_backfill_shows_how_far_it_is_and_that_its_process_ended(shown, 
     Backfill.objects.update(lease_until=now - timedelta(seconds=9))
 
     page = shown()
-    assert "its process ended: run manage.py backfill again" in page
+    assert "Stopped without a word</span>" in page
+    assert f"<code>manage.py backfill --partner {race.partner.slug}</code>" in page
     assert page.count('aria-label="Progress of') == 1
 
 
