@@ -121,7 +121,10 @@ def _refused_or_working(*, now: datetime):
     return (
         Credential.objects.filter(Q(status=Credential.Status.REFUSED) | working)
         .select_related("partner", "budget")
-        .defer("api_secret", "api_key")
+        .only(
+            *("label", "status", "status_detail", "partner__name", "partner__slug", "partner__is_active"),
+            "budget__lane_lease_until",
+        )
         .annotate(high_due=number(due.filter(tier=Tier.HIGH.value)), all_due=number(due))
         .order_by(F("refused_at").desc(nulls_last=True), "pk")[:KEYS_LOOKED_AT]
     )
