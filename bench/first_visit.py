@@ -1,0 +1,38 @@
+"""What a browser that was never here downloads for a page: the page, what it links to, and the parts it asks for."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.staticfiles import finders
+from django.test import Client
+
+_LINKED = re.compile(r'<(?:link|script|img)\b[^>]*?\b(?:href|src)="([^"]+)"')
+# A part that comes by itself; "intersect" only when the reader gets there.
+_LOADED = re.compile(r'hx-get="([^"]+)"[^>]*?hx-trigger="[^"]*\bload\b')
+
+
+def first_visit_bytes(client: Client, url: str) -> int:
+    """Gzipped, as the web server sends it. Raises LookupError for a static file that is not there."""
+    page = client.get(url)
+    body = b"".join(page) if page.streaming else page.content
+    text = body.decode()
+    parts = [client.get(part, headers={"HX-Request": "true"}).content for part in dict.fromkeys(_LOADED.findall(text))]
+    return sum(gzipped_bytes(part) for part in [body, *parts]) + sum(
+        gzipped_bytes(_static_file(path).read_bytes()) for path in dict.fromkeys(_LINKED.findall(text))
+    )
+
+
+def gzipped_bytes(content: bytes) -> int:
+    return len(gzip.compress(content, compresslevel=6, mtime=0))
+
+
+def _static_file(path: str) -> Path:
+    static = "/" + settings.STATIC_URL.lstrip("/")
+    found = finders.find(path.removeprefix(static)) if path.startswith(static) else None
+    if not isinstance(found, str):
+        raise LookupError(f"The page links to {path}, which is no static file.")
+    return Path(found)
