@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from django.db import connection
+from django.db.models import QuerySet
+from django.db.models.expressions import RawSQL
 
 from races.models import Participant, ParticipantChange
 
@@ -21,13 +22,13 @@ MOST_HOLDERS = 50
 # probes, per person of the event, an index of only those changes in which a bib differs. What people who left took with
 # them is in their row: of a departure "bib" says what the next registration got.
 _EVER_HAD = """
-    SELECT id FROM races_participant WHERE event_id = ANY(%(events)s) AND upper(bib) = upper(%(bib)s)
+    SELECT id FROM races_participant WHERE event_id = ANY(%s) AND upper(bib) = upper(%s)
     UNION
     SELECT person.id
     FROM races_participant AS person JOIN races_participantchange AS change ON change.participant_id = person.id
-    WHERE person.event_id = ANY(%(events)s) AND change.changes ? 'bib' AND change.kind IN ('changed', 'restored')
-        AND upper(%(bib)s) IN (upper(change.changes -> 'bib' ->> 0), upper(change.changes -> 'bib' ->> 1))
-    LIMIT %(limit)s
+    WHERE person.event_id = ANY(%s) AND change.changes ? 'bib' AND change.kind IN ('changed', 'restored')
+        AND upper(%s) IN (upper(change.changes -> 'bib' ->> 0), upper(change.changes -> 'bib' ->> 1))
+    LIMIT %s
 """
 
 
@@ -154,9 +155,8 @@ def bib_holdings(*, events: Iterable[int], bib: str) -> tuple[Holding, ...]:
     bib = bib.replace("\x00", "").strip()
     if not bib:
         return ()
-    with connection.cursor() as cursor:
-        cursor.execute(_EVER_HAD, {"events": list(events), "bib": bib, "limit": MOST_HOLDERS})
-        ids = [pk for (pk,) in cursor.fetchall()]
+    those = list(events)
+    ever_had = RawSQL(_EVER_HAD, [those, bib, those, bib, MOST_HOLDERS])  # noqa: S611
     holdings = [
         Holding(
             participant_id=person.pk,
@@ -166,7 +166,7 @@ def bib_holdings(*, events: Iterable[int], bib: str) -> tuple[Holding, ...]:
             provider_event_id=person.event.provider_event_id,
             state=state,
         )
-        for person, states in _people_states(ids)
+        for person, states in _people_states(Participant.objects.filter(pk__in=ever_had))
         for state in states
         if state.registered and state.bib.casefold() == bib.casefold()
     ]
@@ -174,11 +174,9 @@ def bib_holdings(*, events: Iterable[int], bib: str) -> tuple[Holding, ...]:
     return tuple(sorted(holdings, key=lambda holding: (holding.state.since or long_ago, holding.participant_id)))
 
 
-def _people_states(ids: Sequence[int]) -> list[tuple[Participant, tuple[State, ...]]]:
-    if not ids:
-        return []
-    people = Participant.objects.filter(pk__in=ids).select_related("event").defer("raw", "answers", "event__raw")
-    changes: dict[int, list[ParticipantChange]] = {pk: [] for pk in ids}
-    for change in ParticipantChange.objects.filter(participant_id__in=ids).order_by("at", "pk"):
+def _people_states(people: QuerySet[Participant]) -> list[tuple[Participant, tuple[State, ...]]]:
+    found = list(people.select_related("event").defer("raw", "answers", "event__raw").order_by("pk"))
+    changes: dict[int, list[ParticipantChange]] = {person.pk: [] for person in found}
+    for change in ParticipantChange.objects.filter(participant_id__in=list(changes)).order_by("at", "pk"):
         changes[change.participant_id].append(change)
-    return [(person, states_of(person, changes[person.pk])) for person in people.order_by("pk")]
+    return [(person, states_of(person, changes[person.pk])) for person in found]

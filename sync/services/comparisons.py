@@ -12,8 +12,9 @@ def is_held(row: EventSync | None) -> bool:
     return row is not None and row.hold_reason.endswith(HELD)
 
 
-def comparison_of(row: EventSync | None) -> Comparison | None:
-    """None for an event that was not compared in full since we count."""
+def comparison_of(row: EventSync | None, *, active: int | None = None) -> Comparison | None:
+    """None for an event that was not compared in full since we count. `active`: how many people the mirror lists, when
+    they were counted anyway."""
     if row is None or row.reconciled_at is None or row.listed_count is None or row.mirror_count is None:
         return None
     return Comparison(
@@ -24,5 +25,5 @@ def comparison_of(row: EventSync | None) -> Comparison | None:
         kept=row.reconcile_kept,
         waits=is_held(row),
         checked_at=row.reconciled_at,
-        now=active_counts([row.event_id])[row.event_id],
+        now=active_counts([row.event_id])[row.event_id] if active is None else active,
     )

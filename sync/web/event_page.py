@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Q, QuerySet
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
 from races.models import Event
 from sync.core.policy import Policy
@@ -31,6 +31,8 @@ from sync.web.scheduler import banner_text, last_beat
 from sync.web.start_list import StartList, start_list
 
 RUNS_PER_PAGE = 25
+# So many digits may be too large for the database.
+LONGEST_PK = 19
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +87,9 @@ def event_head(*, event: Event, now: datetime, policy: Policy) -> EventHead:
         asked=asked_note(event.race, [status], credential=event.race.credential, zone=zone, now=now, policy=policy),
         why_no_sync=race.why_no_sync or (EVENT_GONE if event.gone_at else ""),
         banner=banner_text(beat, zone=zone, now=now),
-        comparison=comparison_text(comparison_of(row), clock=Clock(zone=zone, now=now)),
+        comparison=comparison_text(
+            comparison_of(row, active=status.counts.registered), clock=Clock(zone=zone, now=now)
+        ),
         held_pk=event.open_held if is_held(row) else None,  # type: ignore[attr-defined]
     )
 
@@ -132,11 +136,12 @@ def event_doubts(*, event: Event, now: datetime, policy: Policy) -> EventDoubts:
 
 def _page_with(run: str, runs: QuerySet[SyncRun]) -> int:
     """The page of the history that has this run; the first when there is none."""
-    wanted = runs.filter(pk=int(run)).first() if run.isascii() and run.isdecimal() and len(run) < 19 else None
-    if wanted is None:
+    if not (run.isascii() and run.isdecimal() and len(run) < LONGEST_PK):
         return 1
-    newer = Q(started_at__gt=wanted.started_at) | Q(started_at=wanted.started_at, pk__gt=wanted.pk)
-    return runs.filter(newer).count() // RUNS_PER_PAGE + 1
+    newer = Q(started_at__gt=OuterRef("started_at")) | Q(started_at=OuterRef("started_at"), pk__gt=OuterRef("pk"))
+    number = runs.filter(newer).order_by().values("event").annotate(number=Count("*")).values("number")
+    wanted = runs.filter(pk=int(run)).annotate(newer=Subquery(number)).values_list("newer", flat=True).first()
+    return (wanted or 0) // RUNS_PER_PAGE + 1
 
 
 def events_with_race(events: QuerySet[Event]) -> QuerySet[Event]:

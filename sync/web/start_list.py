@@ -8,18 +8,25 @@ from datetime import datetime
 from typing import Any
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Case, F, JSONField, OuterRef, Subquery, When
+from django.db.models import BooleanField, Case, Count, F, JSONField, OuterRef, QuerySet, Subquery, When, Window
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import JSONObject
 
 from races.change_words import REMOVED_REASONS
+from races.folded_names import FOLDED
 from races.history import bib_holdings
 from races.models import Event, Participant
 from sync.core.tiers import zone_of
-from sync.web.name_search import is_found, search_words
+from sync.web.name_search import search_words
+from sync.web.people_search import NAME
 from sync.web.times import Moment, moment
 
 PEOPLE_PER_PAGE = 100
 SEARCH_CHARACTERS = 80
+
+# A part of the name or the beginning of the bib, folded by the database: some thousands of people cost it a sixth of
+# what they cost Python.
+_IS_FOUND = f"(strpos({NAME}, %s) > 0 OR starts_with({FOLDED.format('bib')}, %s))"
 
 # What a start list needs, and nothing else: no address, no mail, no phone, no date of birth.
 SHOWN = (
@@ -68,23 +75,35 @@ class StartList:
 
 
 def start_list(*, event: Event, everybody: int, search: str, page_number: str | None, now: datetime) -> StartList:
-    """`event` with its race; `everybody`: how many people it has, withdrawn ones included. The search folds names in
-    Python: an event has some thousands of people, and the database has no folding of its own without an extension."""
+    """`event` with its race; `everybody`: how many people it has, withdrawn ones included."""
     search = search.replace("\x00", "").strip()[:SEARCH_CHARACTERS]
     words = search_words(search)
     in_order = Participant.objects.filter(event=event).order_by("last_name", "first_name", "registration_id")
+    shown = in_order.annotate(moved_to=_moved_to(event)).only(*SHOWN)
     if words:
-        names = in_order.values_list("pk", "bib", "first_name", "middle_name", "last_name")
-        found = [pk for pk, bib, *parts in names if is_found(words, bib=bib, names=parts)]
-        page = Paginator(found, PEOPLE_PER_PAGE).get_page(page_number)
-        rows = in_order.filter(pk__in=page.object_list)
+        page, rows = _found(shown, words, page_number=page_number)
     else:
         page = Paginator(range(everybody), PEOPLE_PER_PAGE).get_page(page_number)
-        first = (page.number - 1) * PEOPLE_PER_PAGE
-        rows = in_order.filter(pk__in=in_order.values("pk")[first : first + PEOPLE_PER_PAGE])
-    people = tuple(_person(row, event=event, now=now) for row in rows.annotate(moved_to=_moved_to(event)).only(*SHOWN))
+        rows = shown.filter(pk__in=in_order.values("pk")[_on(page)])
+    people = tuple(_person(row, event=event, now=now) for row in rows)
     former = _former_holders(search, event=event, now=now) if len(words) == 1 else ()
     return StartList(people=people, page=page, search=search, former=former)
+
+
+def _found(
+    people: QuerySet[Participant], words: Sequence[str], *, page_number: str | None
+) -> tuple[Page[int], Sequence[Participant]]:
+    """The page of those who are found, and who is on it. The first page, which most want, comes with the number of all
+    of them in one query."""
+    for word in words:
+        people = people.filter(RawSQL(_IS_FOUND, [word, word], output_field=BooleanField()))  # noqa: S611
+    first = list(people.annotate(in_all=Window(Count("pk")))[:PEOPLE_PER_PAGE])
+    page = Paginator(range(first[0].in_all if first else 0), PEOPLE_PER_PAGE).get_page(page_number)
+    return page, first if page.number == 1 else people[_on(page)]
+
+
+def _on(page: Page[int]) -> slice:
+    return slice((page.number - 1) * PEOPLE_PER_PAGE, page.number * PEOPLE_PER_PAGE)
 
 
 def _former_holders(search: str, *, event: Event, now: datetime) -> tuple[FormerHolder, ...]:
