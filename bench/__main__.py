@@ -1,4 +1,4 @@
-"""`python -m bench [ingest|ingest-large|backfill|planning|simulation|promise]`: each measured beside the naive way.
+"""`python -m bench [ingest|ingest-large|backfill|planning|simulation|pages|promise]`: each beside the naive way.
 
 Without a word, all but `ingest-large` (ten million rows) and `promise`: that one lasts a quarter of an hour, ten
 minutes of which are judged.
@@ -23,6 +23,7 @@ def main() -> None:
     django.setup()
     from bench.backfill import backfill_bench
     from bench.ingest import ingest_bench, ingest_large_bench
+    from bench.pages import pages_bench
     from bench.planning import planning_bench
     from bench.promise import promise_bench
     from bench.simulation import simulation_bench
@@ -33,6 +34,7 @@ def main() -> None:
         "backfill": backfill_bench,
         "planning": planning_bench,
         "simulation": simulation_bench,
+        "pages": pages_bench,
     }
     wanted = sys.argv[1:] or list(benches)
     known = {**benches, "ingest-large": ingest_large_bench, "promise": promise_bench}

@@ -26,9 +26,11 @@ NO_PAGES = {
 
 
 class Kind(Enum):
-    """FRAGMENT: what an open page asks for again and again. DOWNLOAD: a file, as large as what it is about."""
+    """PART: what a page asks for once, when the reader gets there. FRAGMENT: again and again. DOWNLOAD: a file, as
+    large as what it is about."""
 
     PAGE = "page"
+    PART = "part"
     FRAGMENT = "fragment"
     DOWNLOAD = "download"
 
@@ -96,8 +98,7 @@ def _race_pages(world: World) -> Iterator[Address]:
         yield Address(name=name, url=reverse(name, args=race), kind=Kind.FRAGMENT)
     yield Address(name="participant_page", url=reverse("participant_page", args=[*race, world.participant_pk]))
     yield Address(name="export_changes", url=reverse("export_changes", args=export))
-    # Once for each export, when it comes into sight.
-    yield Address(name="export_changes_count", url=reverse("export_changes_count", args=export))
+    yield Address(name="export_changes_count", url=reverse("export_changes_count", args=export), kind=Kind.PART)
     for name in ("export_changes_csv", "export_download"):
         yield Address(name=name, url=reverse(name, args=export), kind=Kind.DOWNLOAD)
     yield Address(name="share_links", url=reverse("share_links", args=race))
@@ -147,9 +148,7 @@ def _searches(world: World) -> Iterator[Address]:
 
 def _staff_pages(world: World) -> Iterator[Address]:
     yield _staff("operations")
-    yield Address(
-        name="operations_live", url=reverse("operations_live"), kind=Kind.FRAGMENT, is_staff_only=True
-    )
+    yield Address(name="operations_live", url=reverse("operations_live"), kind=Kind.FRAGMENT, is_staff_only=True)
     yield _staff("weekend")
     yield _staff("cycles")
     yield _staff("cycles", {"to": world.long_ago}, "until a day long ago")

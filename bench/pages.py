@@ -60,12 +60,12 @@ class Measured:
         found = []
         if self.queries > MOST_QUERIES:
             found.append("queries")
-        if address.kind is Kind.PAGE and self.p95 > MOST_MS:
+        if address.kind in {Kind.PAGE, Kind.PART} and self.p95 > MOST_MS:
             found.append("time")
-        if address.kind is Kind.FRAGMENT and max(self.p95, self.unchanged_p95 or 0) > MOST_FRAGMENT_MS:
-            found.append("time")
-        if address.kind is Kind.FRAGMENT and self.unchanged_p95 is None:
-            found.append("no 304")
+        if address.kind is Kind.FRAGMENT and self.p95 > MOST_MS:
+            found.append("time when changed")
+        if address.kind is Kind.FRAGMENT and (self.unchanged_p95 is None or self.unchanged_p95 > MOST_FRAGMENT_MS):
+            found.append("no 304" if self.unchanged_p95 is None else "time of 304")
         if self.visit > MOST_BYTES:
             found.append("size")
         return found

@@ -160,8 +160,8 @@ _EVENT_SYNC = {
     "credential_id": "race.credential_id",
     "tier": "tier",
     "tier_until": "CASE WHEN tier IS NOT NULL THEN starts_at END",
-    "due_at": "CASE tier WHEN 'HIGH' THEN now() + interval '20 minutes' WHEN 'MEDIUM' THEN now() + interval '22 minutes' "
-    "WHEN 'LOW' THEN now() + mod(event.id, 60) * interval '1 minute' END",
+    "due_at": "CASE tier WHEN 'HIGH' THEN now() + interval '20 minutes' WHEN 'MEDIUM' THEN now() + interval "
+    "'22 minutes' WHEN 'LOW' THEN now() + mod(event.id, 60) * interval '1 minute' END",
     "visits": "90",
     "cursor": "extract(epoch FROM now())::bigint",
     "checked_at": "LEAST(now() - interval '30 seconds', starts_at + interval '1 hour')",
@@ -177,7 +177,8 @@ _EVENT_SYNC = {
 _PARTICIPANT = {
     "source": "generate_series(%(first)s::bigint, %(last)s::bigint) AS n",
     "id": "n",
-    "event_id": f"""CASE WHEN n <= {LARGEST_EVENT_PEOPLE} THEN {LARGEST_EVENT} WHEN n <= 29500 THEN 2 + (n - 10001) / 500
+    "event_id": f"""CASE WHEN n <= {LARGEST_EVENT_PEOPLE} THEN {LARGEST_EVENT}
+        WHEN n <= 29500 THEN 2 + (n - 10001) / 500
         WHEN n <= 69500 THEN {COMING + 1} + (n - 29501) / 2000
         ELSE {LARGEST_RACE_EVENTS + 1} + mod(n, {EVENTS - LARGEST_RACE_EVENTS}) END""",
     "registration_id": "9000000 + n",
@@ -248,7 +249,7 @@ _CYCLE = {
     "unchanged": "mod(n, 40)",
     "calls": "mod(n, 40)",
 }
-# Each event every hour for 88 days (the largest for a year), then as its tier wants; the oldest beyond RUNS are left out.
+# Each event every hour for 88 days, the largest for a year, then as its tier wants; the oldest beyond RUNS are left out.
 _RUN = {
     "source": f"""(
         SELECT event.id AS event_id, tier, at, random() AS dice, random() AS second_dice
@@ -263,12 +264,13 @@ _RUN = {
         ) AS planned CROSS JOIN LATERAL (SELECT at + mod(event.id, 50) * interval '1 second' AS begins) AS begun
         WHERE starts_at > now() - interval '480 days' AND begins < now() ORDER BY at DESC LIMIT %(runs)s
     ) AS one CROSS JOIN LATERAL (SELECT at + mod(event_id, 50) * interval '1 second' AS begins,
-        extract(epoch FROM at)::bigint / 10 AS cycle) AS begun ORDER BY begins""",
+        extract(epoch FROM at)::bigint / 10 AS cycle) AS begun ORDER BY begins""",  # noqa: S608 - numbers of this file
     "event_id": "event_id",
     "visit": "gen_random_uuid()",
     "cycle_id": "CASE WHEN cycle > extract(epoch FROM now())::bigint / 10 - 17280 THEN cycle ELSE cycle / 60 * 60 END",
     "tier": "tier",
-    "trigger": "CASE WHEN second_dice < 0.005 THEN 'manual' WHEN second_dice < 0.02 THEN 'reconcile' ELSE 'scheduled' END",
+    "trigger": "CASE WHEN second_dice < 0.005 THEN 'manual' WHEN second_dice < 0.02 THEN 'reconcile' "
+    "ELSE 'scheduled' END",
     "outcome": """CASE WHEN dice < 0.01 THEN 'failed' WHEN dice < 0.013 THEN 'throttled' WHEN dice < 0.0131 THEN 'lost'
         WHEN dice < 0.2 THEN 'ok' ELSE 'unchanged' END""",
     "error_text": "CASE WHEN dice < 0.01 THEN 'RunSignUp did not answer within 20 seconds.' ELSE '' END",

@@ -12,10 +12,12 @@ from races.access import visible_races
 from races.models import Event
 from sync.web.event_day import event_day
 from sync.web.live import part, polled
+from sync.web.stamps import stamped
 
 
 @require_GET
 @polled
+@stamped
 def event_day_live(request: HttpRequest, race_pk: int, event_pk: int) -> HttpResponse:
     events = Event.objects.filter(race_id=race_pk, race__in=visible_races(request.user)).select_related("race")
     event = get_object_or_404(events.defer("raw", "race__raw"), pk=event_pk)

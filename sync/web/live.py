@@ -12,19 +12,26 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render, resolve_url
 from django.utils.cache import get_conditional_response, patch_cache_control, patch_vary_headers
+from django.utils.http import parse_etags
 from django_htmx.http import HttpResponseClientRedirect
 
 View = Callable[..., HttpResponse]
 
+# Where a request carries the stamp of what it is about: sync.web.stamps.
+STAMP = "stamp_of_rows"
+
 
 def fragment(request: HttpRequest, template: str, context: dict[str, object]) -> HttpResponse:
-    """The fragment with an ETag of its own bytes; 304 when the reader has them already."""
+    """The fragment with an ETag of its own bytes; 304 when the reader has them already. A stamp in the tag says as well
+    when nothing changed, and may differ when the bytes do not."""
     response = render(request, template, context)
-    etag = f'"{hashlib.blake2b(response.content, digest_size=16).hexdigest()}"'
-    response["ETag"] = etag
+    digest = hashlib.blake2b(response.content, digest_size=16).hexdigest()
+    response["ETag"] = f'"{digest}{getattr(request, STAMP, "")}"'
     # "no-cache" lets the browser keep it but asks each time; nobody else's cache may.
     patch_cache_control(response, private=True, no_cache=True)
-    return get_conditional_response(request, etag=etag, response=response) or response
+    asked = parse_etags(request.headers.get("If-None-Match", ""))
+    same = next((tag for tag in asked if tag.startswith(f'"{digest}')), response["ETag"])
+    return get_conditional_response(request, etag=same, response=response) or response
 
 
 def part(request: HttpRequest, template: str, context: dict[str, object]) -> HttpResponse:

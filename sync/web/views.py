@@ -27,6 +27,7 @@ from sync.web.asked import is_asked
 from sync.web.event_runs import run_filter
 from sync.web.exports import export_section
 from sync.web.live import fragment, part, polled
+from sync.web.stamps import stamped
 from sync.web.times import moment
 
 
@@ -76,6 +77,7 @@ def race_page(request: HttpRequest, race_pk: int) -> HttpResponse:
 
 @require_GET
 @polled
+@stamped
 def race_checks(request: HttpRequest, race_pk: int) -> HttpResponse:
     race = _race(request, race_pk)
     readiness = checks_selector.race_checks(race=race, now=database_now(), policy=policy_now())
@@ -86,6 +88,7 @@ def race_checks(request: HttpRequest, race_pk: int) -> HttpResponse:
 
 @require_GET
 @polled
+@stamped
 def race_doubts(request: HttpRequest, race_pk: int) -> HttpResponse:
     race = _race(request, race_pk)
     found = checks_selector.race_doubts(race=race, now=database_now(), policy=policy_now())
@@ -95,6 +98,7 @@ def race_doubts(request: HttpRequest, race_pk: int) -> HttpResponse:
 
 @require_GET
 @polled
+@stamped
 def race_live(request: HttpRequest, race_pk: int) -> HttpResponse:
     race, now = _race(request, race_pk), database_now()
     events = race_status.events_now(race, now=now)
@@ -143,6 +147,7 @@ def event_page(request: HttpRequest, race_pk: int, event_pk: int) -> HttpRespons
 
 @require_GET
 @polled
+@stamped
 def event_live(request: HttpRequest, race_pk: int, event_pk: int) -> HttpResponse:
     event = _event(request, race_pk, event_pk)
     head = event_selector.event_head(event=event, now=database_now(), policy=policy_now())
@@ -159,6 +164,7 @@ def event_why(request: HttpRequest, race_pk: int, event_pk: int) -> HttpResponse
 
 @require_GET
 @polled
+@stamped
 def event_doubts(request: HttpRequest, race_pk: int, event_pk: int) -> HttpResponse:
     event = _event(request, race_pk, event_pk)
     found = event_selector.event_doubts(event=event, now=database_now(), policy=policy_now())

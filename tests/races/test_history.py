@@ -161,4 +161,4 @@ def test_it_asks_the_same_for_1_and_for_30_holders():
         note(ParticipantFactory(event=event, bib="7"), "added", "06:00")
     note(person, "changed", "06:10", bib=["6", "7"])
 
-    assert queries() == before == 3
+    assert queries() == before == 2

@@ -92,7 +92,9 @@ def add(race, staff, director, now):
         ParticipantChange.objects.create(participant=person, sync_run=run, **change)
         ParticipantChange.objects.create(participant=Participant.objects.earliest("pk"), **change)
         # Who moved to where nothing else is: an event of another day.
-        elsewhere = ParticipantFactory(event=EventFactory(race=event.race, starts_at=now - timedelta(days=400 + number)))
+        elsewhere = ParticipantFactory(
+            event=EventFactory(race=event.race, starts_at=now - timedelta(days=400 + number))
+        )
         gone = ParticipantFactory(
             event=event,
             removed_at=now,
@@ -121,7 +123,7 @@ def add(race, staff, director, now):
         ApiUsage.objects.create(credential=key, minute=now - timedelta(minutes=number), calls=2)
         other = RaceFactory(credential=key, name=f"Harbor Run {number}")
         RaceAccess.objects.create(user=director, race=RaceFactory())
-        cycle = Cycle.objects.create(started_at=now - timedelta(minutes=number), finished_at=now, high_due=1)
+        Cycle.objects.create(started_at=now - timedelta(minutes=number), finished_at=now, high_due=1)
         largest = race.events.filter(name="Harbor 0").order_by("-starts_at").first()
         event = event_of(number, race, starts_in=COMING)
         for filled in {largest or event, event, event_of(number, other, starts_in=FINISHED)}:
@@ -132,7 +134,6 @@ def add(race, staff, director, now):
         ShareLink.objects.create(
             race=race, created_by=staff, created_at=now, expires_at=now + COMING, token_hash=f"hash {number}"
         )
-        SyncRun.objects.filter(cycle=cycle).update(cycle=cycle)
 
     return make
 
@@ -145,6 +146,8 @@ def world(race, add, staff, now):
     finished = EventDay.objects.exclude(event=event).latest("pk").event
     answer = logged_in(staff).post(f"/races/{race.pk}/start-list/", {"format": "csv"})
     b"".join(answer.streaming_content)
+    # Somebody has come since that export.
+    ParticipantFactory(event=event, last_name="Smith", bib="8")
     _link, token = share_link_create(race=race, label="", expires_at=now + COMING, created_by=staff, now=now)
     person = event.participants.earliest("pk")
     return World(
@@ -177,7 +180,7 @@ def queries_of_all(client: Client, world: World, *, is_staff: bool) -> dict[str,
     for address in addresses(world):
         if address.is_staff_only and not is_staff:
             continue
-        headers = {"HX-Request": "true"} if address.kind is Kind.FRAGMENT else {}
+        headers = {"HX-Request": "true"} if address.kind in {Kind.FRAGMENT, Kind.PART} else {}
         with CaptureQueriesContext(connection) as captured:
             answer = client.get(address.url, headers=headers)
             b"".join(answer) if answer.streaming else answer.content
@@ -186,14 +189,20 @@ def queries_of_all(client: Client, world: World, *, is_staff: bool) -> dict[str,
     return found
 
 
-@pytest.mark.parametrize("reader", ["staff", "director"])
-def test_every_page_asks_the_same_for_1_and_for_50_rows_and_at_most_15_queries(reader, request, world, add):
-    client, is_staff = logged_in(request.getfixturevalue(reader)), reader == "staff"
+def test_every_page_asks_the_same_for_1_and_for_50_rows_and_at_most_15_queries(staff, director, world, add):
+    readers = {reader: logged_in(reader) for reader in (staff, director)}
 
-    one = queries_of_all(client, world, is_staff=is_staff)
+    def queries() -> dict[tuple[str, str], int]:
+        return {
+            ("staff" if reader.is_staff else "director", label): number
+            for reader, client in readers.items()
+            for label, number in queries_of_all(client, world, is_staff=reader.is_staff).items()
+        }
+
+    one = queries()
     for number in range(1, 50):
         add(number)
-    many = queries_of_all(client, world, is_staff=is_staff)
+    many = queries()
 
     assert {label: (one[label], number) for label, number in many.items() if number > one[label]} == {}
     assert {label: number for label, number in many.items() if number > MOST_QUERIES} == {}
