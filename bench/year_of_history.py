@@ -249,7 +249,7 @@ _CYCLE = {
     "unchanged": "mod(n, 40)",
     "calls": "mod(n, 40)",
 }
-# Each event every hour for 88 days, the largest for a year, then as its tier wants; the oldest beyond RUNS are left out.
+# Each event every hour for 88 days, the largest for a year, then as its tier wants; of these the latest RUNS.
 _RUN = {
     "source": f"""(
         SELECT event.id AS event_id, tier, at, random() AS dice, random() AS second_dice

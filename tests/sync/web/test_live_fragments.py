@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from unittest import mock
 
 import pytest
 from django.urls import reverse
@@ -92,3 +93,37 @@ def test_a_page_without_javascript_loads_itself_again(log_in, staff, pages):
 
     for page, _fragment in pages:
         assert '<noscript><meta http-equiv="refresh"' in client.get(page).content.decode()
+
+
+@pytest.mark.parametrize("name", ["race_live", "race_checks", "race_doubts"])
+def test_a_poll_of_a_race_that_nothing_changed_asks_four_questions(
+    log_in, director, race, scheduled, name, django_assert_max_num_queries
+):
+    event = scheduled()
+    client, url = log_in(director), reverse(name, args=[race.pk])
+    headers = {"HX-Request": "true"}
+
+    with mock.patch("sync.web.stamps.LASTS_SECONDS", 10**9):
+        first = client.get(url, headers=headers)
+        with django_assert_max_num_queries(4):
+            again = client.get(url, headers={**headers, "If-None-Match": first["ETag"]})
+        event.sync.picked_at = event.starts_at
+        event.sync.save()
+        changed = client.get(url, headers={**headers, "If-None-Match": first["ETag"]})
+
+    assert again.status_code == 304
+    assert again["ETag"] == first["ETag"]
+    assert changed["ETag"] != first["ETag"]
+
+
+def test_a_stamp_stands_for_one_reader_and_one_answer_only(log_in, director, race, scheduled):
+    scheduled()
+    url = reverse("race_checks", args=[race.pk])
+    first = log_in(director).get(url, headers={"HX-Request": "true"})
+
+    page = log_in(director).get(url, headers={"If-None-Match": first["ETag"]})
+    race.access.all().delete()
+    nothing = log_in(director).get(url, headers={"HX-Request": "true", "If-None-Match": first["ETag"]})
+
+    assert page.status_code == 200
+    assert nothing.status_code == 404
