@@ -30,14 +30,14 @@ from bench.page_addresses import Address, Kind, World, addresses
 from partners.models import TimingPartner
 from races.models import Event, Participant, StartListExport
 from races.share_links import share_link_create
-from sync.models import SyncRun
+from sync.models import Cycle, SyncRun
 
 MOST_QUERIES = 15
 MOST_MS, MOST_FRAGMENT_MS = 100.0, 20.0
 MOST_BYTES = 100_000
 REPEATS = 20
 # On a busy machine fewer times must do.
-LONGEST_SECONDS = 1.0
+LONGEST_SECONDS = 0.7
 LEAST_REPEATS = 5
 FRAGMENT = {"HX-Request": "true"}
 OK, NOT_MODIFIED, NOT_FOUND = 200, 304, 404
@@ -159,7 +159,8 @@ def _unchanged_p95(client: Client, address: Address) -> float | None:
 
 
 def _percentiles(work: Callable[[], object]) -> tuple[float, float]:
-    clock, taken = _clock(), []
+    clock = _clock()
+    taken: list[float] = []
     until = time.perf_counter() + LONGEST_SECONDS
     while len(taken) < REPEATS and (time.perf_counter() < until or len(taken) < LEAST_REPEATS):
         begun = clock()
@@ -234,7 +235,7 @@ def _world(export_pk: int, token: str) -> World:
         export_pk=export_pk,
         share_token=token,
         partner_slug=TimingPartner.objects.latest("pk").slug,
-        cycle_pk=(latest.cycle_id if latest else None) or 0,
+        cycle_pk=(latest.cycle_id if latest else None) or Cycle.objects.latest("pk").pk,
         run_pk=run.pk if run else 0,
         last_name=person.last_name,
         former_bib="7",

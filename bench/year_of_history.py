@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.management.color import no_style
 from django.db import connection, models, transaction
+from django.utils import timezone
 
 from bench import participant_pages
 from partners.models import ApiUsage, CallBudget, Credential, PartnerMembership, TimingPartner
@@ -50,6 +52,7 @@ def world_make() -> None:
     _insert(Event, values, **_EVENT)
     _insert(EventSync, values, **_EVENT_SYNC)
     Heartbeat.objects.create(name="cycle")
+    Cycle.objects.create(started_at=timezone.now() - timedelta(days=500))
     _people(first=1, last=1)
     _settle()
 
@@ -105,7 +108,7 @@ def _insert(model: type[models.Model], values: dict[str, Any], *, source: str, *
     """Rows of `columns` (SQL by column) from `source`; what is not named gets the model's default."""
     params = dict(values)
     for field in model._meta.concrete_fields:
-        if field.column in columns or field.null or isinstance(field, models.AutoField):
+        if field.column is None or field.column in columns or field.null or isinstance(field, models.AutoField):
             continue
         columns[field.column] = f"%(default_{field.column})s"
         params[f"default_{field.column}"] = field.get_db_prep_save(field.get_default(), connection)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -80,6 +80,7 @@ def start_list(*, event: Event, everybody: int, search: str, page_number: str | 
     words = search_words(search)
     in_order = Participant.objects.filter(event=event).order_by("last_name", "first_name", "registration_id")
     shown = in_order.annotate(moved_to=_moved_to(event)).only(*SHOWN)
+    rows: Iterable[Any]
     if words:
         page, rows = _found(shown, words, page_number=page_number)
     else:
@@ -90,9 +91,7 @@ def start_list(*, event: Event, everybody: int, search: str, page_number: str | 
     return StartList(people=people, page=page, search=search, former=former)
 
 
-def _found(
-    people: QuerySet[Participant], words: Sequence[str], *, page_number: str | None
-) -> tuple[Page[int], Sequence[Participant]]:
+def _found(people: QuerySet[Any], words: Sequence[str], *, page_number: str | None) -> tuple[Page[int], Iterable[Any]]:
     """The page of those who are found, and who is on it. The first page, which most want, comes with the number of all
     of them in one query."""
     for word in words:
