@@ -28,7 +28,7 @@ from bench.database import empty_database
 from bench.first_visit import first_visit_bytes, gzipped_bytes
 from bench.page_addresses import Address, Kind, World, addresses
 from partners.models import TimingPartner
-from races.models import Event, Participant, StartListExport
+from races.models import Event, Participant, RaceAccess, StartListExport
 from races.share_links import share_link_create
 from sync.models import Cycle, SyncRun
 
@@ -82,6 +82,7 @@ def pages_bench() -> None:
     clients = {name: _client(reader) for name, reader in readers.items()}
     export_pk = _export(clients["staff"])
     first = _world(export_pk, token)
+    RaceAccess.objects.create(user=readers["director"], race_id=first.finished_race_pk)
     empty = {
         (name, address.label): _times(client, address)[0]
         for name, client in clients.items()
