@@ -154,7 +154,13 @@ def _staff_pages(world: World) -> Iterator[Address]:
     yield _staff("weekend")
     yield _staff("cycles")
     yield _staff("cycles", {"to": world.long_ago}, "until a day long ago")
-    yield Address(name="partner_page", url=reverse("partner_page", args=[world.partner_slug]), is_staff_only=True)
+    for name, kind in {
+        "partner_page": Kind.PAGE,
+        "partner_live": Kind.FRAGMENT,
+        "partner_ahead": Kind.FRAGMENT,
+        "partner_races": Kind.FRAGMENT,
+    }.items():
+        yield Address(name=name, url=reverse(name, args=[world.partner_slug]), kind=kind, is_staff_only=True)
     yield _staff("runs")
     for variant, query in {
         "partner": {"partner": world.partner_slug},

@@ -95,8 +95,9 @@ def coming_first(races: QuerySet[Race], *, first: int, end: int, now: datetime) 
         .annotate(start=Min("starts_at"))
         .order_by("start", "race_id")
     )
-    coming = ahead.count()
     ids = [row["race_id"] for row in ahead[first:end]]
+    # Counted only behind the last of them: elsewhere this page says it.
+    coming = ahead.count() if first and not ids else first + len(ids)
     complete = with_switches(races)
     found = complete.in_bulk(ids)
     last_start = Event.objects.filter(race=OuterRef("pk")).order_by().values("race").annotate(at=Max("starts_at"))
