@@ -214,7 +214,7 @@ def test_every_page_asks_the_same_for_1_and_for_50_rows_and_at_most_15_queries(s
 
 
 def test_a_first_visit_of_every_page_is_at_most_100_kb_with_all_that_it_loads(staff, world, add):
-    for number in range(1, 25):
+    for number in range(1, 10):
         add(number)
     client = logged_in(staff)
     pages = [address for address in addresses(world) if address.kind is Kind.PAGE and "admin" not in address.name]
