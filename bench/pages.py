@@ -82,7 +82,7 @@ def pages_bench() -> None:
     clients = {name: _client(reader) for name, reader in readers.items()}
     export_pk = _export(clients["staff"])
     first = _world(export_pk, token)
-    RaceAccess.objects.create(user=readers["director"], race_id=first.finished_race_pk)
+    RaceAccess.objects.create(user_id=readers["director"].pk, race_id=first.finished_race_pk)
     empty = {
         (name, address.label): _times(client, address)[0]
         for name, client in clients.items()
