@@ -150,7 +150,8 @@ def _searches(world: World) -> Iterator[Address]:
 
 def _staff_pages(world: World) -> Iterator[Address]:
     yield _staff("operations")
-    yield Address(name="operations_live", url=reverse("operations_live"), kind=Kind.FRAGMENT, is_staff_only=True)
+    for name in ("operations_live", "operations_keys", "operations_day"):
+        yield Address(name=name, url=reverse(name), kind=Kind.FRAGMENT, is_staff_only=True)
     yield _staff("weekend")
     yield _staff("cycles")
     yield _staff("cycles", {"to": world.long_ago}, "until a day long ago")
