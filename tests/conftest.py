@@ -6,6 +6,14 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tests.fresh_database import remember_fresh_database
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker) -> None:
+    with django_db_blocker.unblock():
+        remember_fresh_database()
+
 
 @pytest.fixture
 def now() -> datetime:
