@@ -124,6 +124,7 @@ def _event_pages(world: World) -> Iterator[Address]:
         "runs by outcome and trigger": {"outcome": "ok", "trigger": "manual"},
     }.items():
         yield Address(name="event_page", url=f"{page}?{urlencode(query)}", variant=variant)
+    yield Address(name="event_runs", url=reverse("event_runs", args=event), kind=Kind.PART)
     for name in ("event_live", "event_day_live", "event_why", "event_doubts"):
         yield Address(name=name, url=reverse(name, args=event), kind=Kind.FRAGMENT)
     yield Address(

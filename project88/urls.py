@@ -29,6 +29,7 @@ urlpatterns = [
     path("races/<int:race_pk>/sync-now/", views.sync_now, name="sync_now"),
     path("races/<int:race_pk>/events/<int:event_pk>/", views.event_page, name="event_page"),
     path("races/<int:race_pk>/events/<int:event_pk>/live/", views.event_live, name="event_live"),
+    path("races/<int:race_pk>/events/<int:event_pk>/runs/", views.event_runs, name="event_runs"),
     path("races/<int:race_pk>/events/<int:event_pk>/day/", day_views.event_day_live, name="event_day_live"),
     path("races/<int:race_pk>/events/<int:event_pk>/changes/", changes_views.event_changes, name="event_changes"),
     path("races/<int:race_pk>/events/<int:event_pk>/why/", views.event_why, name="event_why"),

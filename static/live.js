@@ -82,7 +82,7 @@
 
   // What is asked for again, each part with what the reader opened or scrolled in it.
   var parts = [live].concat(["day-live", "why-live", "race-checks", "ahead-live", "races-live", "keys-live", "last-day-live"].map(function (id) { return document.getElementById(id); })).filter(Boolean).map(function (element) {
-    return { element: element, etag: null, open: [], scrolled: {}, focused: null, lastGood: /load/.test(element.getAttribute("hx-trigger")) ? null : Date.now() };
+    return { element: element, etag: null, open: [], loaded: {}, scrolled: {}, focused: null, lastGood: /load/.test(element.getAttribute("hx-trigger")) ? null : Date.now() };
   });
 
   // A part that is not answered while the rest of the page is: it would look as current as the rest.
@@ -129,6 +129,8 @@
   function remember(part) {
     var element = part.element, active = document.activeElement;
     part.open = Array.from(element.querySelectorAll("details[open][id]"), function (box) { return box.id; });
+    part.loaded = {};
+    element.querySelectorAll("details[open] > [data-loaded][id]").forEach(function (box) { part.loaded[box.id] = Array.from(box.childNodes); });
     part.scrolled = {};
     element.querySelectorAll(".scroll[id]").forEach(function (box) { part.scrolled[box.id] = box.scrollLeft; });
     part.focused = active && element.contains(active) ? path(active) : null;
@@ -143,6 +145,8 @@
     var part = partOf(event);
     if (!part) return;
     part.open.forEach(function (id) { var box = document.getElementById(id); if (box) box.open = true; });
+    // What was loaded into it stays until it is loaded anew.
+    Object.keys(part.loaded).forEach(function (id) { var box = document.getElementById(id); if (box) box.replaceChildren.apply(box, part.loaded[id]); });
     Object.keys(part.scrolled).forEach(function (id) { var box = document.getElementById(id); if (box) box.scrollLeft = part.scrolled[id]; });
     var again = part.focused && part.element.querySelector(part.focused);
     if (again) again.focus({ preventScroll: true });

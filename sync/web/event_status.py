@@ -23,7 +23,7 @@ from sync.services.event_schedule import window_of
 from sync.services.event_states import event_state
 from sync.services.key_pace import key_paces
 from sync.web.lateness import Waiting, late_cause, paused_text
-from sync.web.runs import SHOWN_RUNS, RunRow, Strip, last_runs_text, latest_runs, run_row, short_error, strip
+from sync.web.runs import Strip, latest_runs, short_error, strip
 from sync.web.scheduler import Beat
 from sync.web.switches import why_no_sync
 from sync.web.times import Moment, day_text, moment
@@ -89,16 +89,11 @@ class EventStatus:
     asked_run: SyncRun | None
     counts: Counts
     strip: Strip | None
-    runs: tuple[RunRow, ...]
 
     @property
     def why(self) -> str:
         """The reason behind the word, "" when the word says it all."""
         return ": ".join(part for part in (self.status.reason, self.cause) if part)
-
-    @property
-    def runs_text(self) -> str:
-        return last_runs_text(len(self.runs))
 
     @property
     def is_loaded(self) -> bool:
@@ -253,7 +248,6 @@ def _status(event: Event, known: Known, *, now: datetime, policy: Policy) -> Eve
         asked_run=_asked_run(recent, now=now),
         counts=known.counts.get(event.pk, Counts()),
         strip=strip(recent, zone=zone, now=now),
-        runs=tuple(run_row(run, zone=zone, now=now) for run in recent[:SHOWN_RUNS]),
     )
 
 

@@ -94,7 +94,6 @@ def _without_others_words(statuses: Sequence[EventStatus]) -> tuple[EventStatus,
             event,
             status=Status(word=event.status.word, reason=_reason(event)),
             cause="",
-            runs=(),
             asked_at=None,
             asked_run=None,
         )

@@ -27,6 +27,7 @@ from sync.web.asked import is_asked
 from sync.web.event_runs import run_filter
 from sync.web.exports import export_section
 from sync.web.live import fragment, part, polled
+from sync.web.runs import last_runs
 from sync.web.stamps import stamped
 from sync.web.times import moment
 
@@ -152,6 +153,16 @@ def event_live(request: HttpRequest, race_pk: int, event_pk: int) -> HttpRespons
     event = _event(request, race_pk, event_pk)
     head = event_selector.event_head(event=event, now=database_now(), policy=policy_now())
     return fragment(request, "races/_event_live.html", {"head": head, "banner": head.banner})
+
+
+@require_GET
+@polled
+@stamped
+def event_runs(request: HttpRequest, race_pk: int, event_pk: int) -> HttpResponse:
+    """The runs of its strip, once somebody opens them."""
+    event, now = _event(request, race_pk, event_pk), database_now()
+    context = {"runs": last_runs(event, now=now), "caption": event.name, **_part_of(event)}
+    return part(request, "races/_runs.html", context)
 
 
 @require_GET

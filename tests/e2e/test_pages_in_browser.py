@@ -66,6 +66,7 @@ def test_a_page_shows_a_new_sync_without_being_loaded_again(open_page, event):
     page = open_page("race_page")
     page.evaluate("window.loadedOnce = true")
     page.get_by_text("Last 12 runs in detail").click()
+    expect(page.locator(f"#runs-{event.pk} tbody tr")).to_have_count(12, timeout=SOON)
     expect(page.locator(".counts dd").first).to_have_text("3")
 
     ParticipantFactory(event=event)
@@ -74,6 +75,7 @@ def test_a_page_shows_a_new_sync_without_being_loaded_again(open_page, event):
     assert page.evaluate("window.loadedOnce") is True
     # What the reader opened stays open.
     expect(page.locator(f"#runs-{event.pk}")).to_have_attribute("open", "")
+    expect(page.locator(f"#runs-{event.pk} tbody tr")).to_have_count(12)
     assert page.messages == []
 
 
@@ -116,6 +118,9 @@ def test_no_column_of_a_table_is_out_of_sight_at_any_width(open_page, event, nam
     page = open_page(name)
     page.eval_on_selector_all("details", "all => all.forEach(box => box.open = true)")
     assert page.locator(".scroll").count() >= 1
+    for box in page.locator("[data-loaded]").all():
+        box.scroll_into_view_if_needed()
+        expect(box.locator("tbody")).to_have_count(1, timeout=SOON)
 
     cut = {}
     for width in (360, 390, 640, 800, 1000, 1280):

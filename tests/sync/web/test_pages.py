@@ -206,10 +206,12 @@ def test_runs_are_shown_in_plain_words_with_their_numbers(log_in, director, race
     run_of(event, ago=timedelta(minutes=2), outcome="refused", error_text="RunSignUp refuses this key.")
     run_of(event, ago=timedelta(minutes=3), outcome="lost")
 
-    page = race_text(log_in(director), race)
+    client = log_in(director)
+    page, opened = race_text(client, race), text(client.get(reverse("event_runs", args=[race.pk, event.pk])))
 
     for words in ("Updated", "Sync now", "1,204", "+3 ~1 −2", "Refused", "Lost"):
-        assert words in page
+        assert words in opened
+    assert reverse("event_runs", args=[race.pk, event.pk]) in page
     assert "Last 3 runs: 1 × updated, 1 × refused, 1 × lost." in page.replace("\u00a0", " ")
     assert "<summary>Last 3 runs in detail</summary>" in page
 
