@@ -102,6 +102,12 @@
       element.prepend(note);
     }
   }
+
+  // Which copy is here. A browser says it itself where it keeps one, and of a shared page it keeps none.
+  document.body.addEventListener("htmx:configRequest", function (event) {
+    var part = partOf(event);
+    if (part && part.etag) event.detail.headers["If-None-Match"] = part.etag;
+  });
   function partOf(event) {
     return parts.find(function (part) { return part.element === event.detail.target; });
   }

@@ -16,7 +16,7 @@ from sync.web.partner_ahead import PartnerAhead, partner_ahead
 from sync.web.partner_backfills import BackfillRow, backfill_rows
 from sync.web.partner_errors import PartnerErrors, partner_errors
 from sync.web.partner_keys import KeyPanel, key_panels, keys_of
-from sync.web.race_list import RaceList, race_list
+from sync.web.race_list import ListedRaces, listed_races
 from sync.web.scheduler import banner_text, last_beat
 
 
@@ -71,9 +71,9 @@ def partner_forecast(*, partner: TimingPartner, now: datetime, policy: Policy) -
     return partner_ahead(keys_of(partner), now=now, policy=policy)
 
 
-def partner_races(*, partner: TimingPartner, page_number: str | None, now: datetime) -> RaceList:
+def partner_races(*, partner: TimingPartner, page_number: str | None, now: datetime) -> ListedRaces:
     """A page of its races, the coming ones first."""
-    return race_list(races=Race.objects.filter(partner=partner), search="", page_number=page_number, now=now)
+    return listed_races(races=Race.objects.filter(partner=partner), search="", page_number=page_number, now=now)
 
 
 def _now(partner: TimingPartner, keys: list, *, now: datetime, policy: Policy) -> PartnerNow:

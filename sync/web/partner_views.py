@@ -16,6 +16,8 @@ from sync.core.tiers import zone_of
 from sync.services.policies import policy_now
 from sync.web import partner_page as selector
 from sync.web.live import fragment, part, polled
+from sync.web.race_list import race_list
+from sync.web.stamps import not_modified
 
 
 def _partner(request: HttpRequest, slug: str) -> TimingPartner:
@@ -61,7 +63,11 @@ def partner_ahead(request: HttpRequest, slug: str) -> HttpResponse:
 @polled
 def partner_races(request: HttpRequest, slug: str) -> HttpResponse:
     partner = _partner(request, slug)
-    listed = selector.partner_races(partner=partner, page_number=request.GET.get("page"), now=database_now())
+    now = database_now()
+    page = selector.partner_races(partner=partner, page_number=request.GET.get("page"), now=now)
+    if unchanged := not_modified(request, page.stamp(now=now), reader=request.user.pk):
+        return unchanged
+    listed = race_list(page, now=now)
     return part(request, "partners/_partner_races.html", {**_context(partner), "listed": listed})
 
 

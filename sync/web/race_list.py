@@ -18,6 +18,7 @@ from sync.web.event_status import EventStatus, event_statuses, with_state
 from sync.web.race_sentence import Sentence, race_sentence
 from sync.web.race_status import RaceHeader, race_header, with_switches
 from sync.web.scheduler import Beat, banner_text, last_beat
+from sync.web.stamps import LASTS_SECONDS, rows_of
 from sync.web.times import Moment, moment
 
 RACES_PER_PAGE = 25
@@ -44,6 +45,20 @@ class RaceRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListedRaces:
+    """The pks of the races on a page, in their order; `search`: what was looked for, cut to what is searched."""
+
+    pks: list[int]
+    page: Page[int]
+    search: str
+
+    def stamp(self, *, now: datetime) -> tuple[object, ...]:
+        """What says whether the page changed. One query."""
+        slot = int(now.timestamp() // LASTS_SECONDS)
+        return slot, self.page.paginator.count, self.pks, rows_of(Race.objects.filter(pk__in=self.pks))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RaceList:
     """`search`: what was looked for, cut to what is searched."""
 
@@ -53,13 +68,18 @@ class RaceList:
     banner: str
 
 
-def race_list(*, races: QuerySet[Race], search: str, page_number: str | None, now: datetime) -> RaceList:
-    """One page of `races`, which are those that the reader may see; of those, the ones that `search` finds."""
+def listed_races(*, races: QuerySet[Race], search: str, page_number: str | None, now: datetime) -> ListedRaces:
+    """Of `races`, which are those that the reader may see, the ones that `search` finds."""
     search = search.replace("\x00", "").strip()[:SEARCH_CHARACTERS]
     races = races_found(races, search)
     page = Paginator(range(races.count()), RACES_PER_PAGE).get_page(page_number)
-    shown = coming_first(races, first=page.start_index() - 1, end=page.end_index(), now=now) if page.object_list else []
-    policy = policy_now()
+    first, end = page.start_index() - 1, page.end_index()
+    pks = _coming_first(races, first=first, end=end, now=now) if page.object_list else []
+    return ListedRaces(pks=pks, page=page, search=search)
+
+
+def race_list(listed: ListedRaces, *, now: datetime) -> RaceList:
+    shown, policy = _races(listed.pks), policy_now()
     beat = last_beat(now=now, policy=policy)
     events = list(with_state(current_events([race.pk for race in shown], now=now)))
     statuses = event_statuses(events, beat=beat, now=now, runs=False, policy=policy)
@@ -70,7 +90,7 @@ def race_list(*, races: QuerySet[Race], search: str, page_number: str | None, no
         if event.starts_at is not None and not event.start_is_placeholder:
             starts[event.race_id].append(event.starts_at)
     rows = tuple(_row(race, by_race[race.pk], starts[race.pk], beat=beat, now=now) for race in shown)
-    return RaceList(rows=rows, page=page, search=search, banner=banner_text(beat, zone=UTC, now=now))
+    return RaceList(rows=rows, page=listed.page, search=listed.search, banner=banner_text(beat, zone=UTC, now=now))
 
 
 def races_found(races: QuerySet[Race], search: str) -> QuerySet[Race]:
@@ -83,9 +103,19 @@ def races_found(races: QuerySet[Race], search: str) -> QuerySet[Race]:
     return races
 
 
-def coming_first(races: QuerySet[Race], *, first: int, end: int, now: datetime) -> list[Race]:
-    """Places `first` to `end`: the races of today and of the time ahead by their start, then the others, the latest
-    first. A race that started stays in its place for half a day after its last start.
+def races_coming_first(races: QuerySet[Race], *, most: int, now: datetime) -> list[Race]:
+    """The first ones of `races`."""
+    return _races(_coming_first(races, first=0, end=most, now=now))
+
+
+def _races(pks: Sequence[int]) -> list[Race]:
+    found = with_switches(Race.objects.all()).in_bulk(pks)
+    return [found[pk] for pk in pks if pk in found]
+
+
+def _coming_first(races: QuerySet[Race], *, first: int, end: int, now: datetime) -> list[int]:
+    """The pks at places `first` to `end`: the races of today and of the time ahead by their start, then the others,
+    the latest first. A race that started stays in its place for half a day after its last start.
 
     The order is read from the index of the starts: the first pages cost what lies ahead, not what ever was.
     """
@@ -98,15 +128,13 @@ def coming_first(races: QuerySet[Race], *, first: int, end: int, now: datetime) 
     ids = [row["race_id"] for row in ahead[first:end]]
     # Counted only behind the last of them: elsewhere this page says it.
     coming = ahead.count() if first and not ids else first + len(ids)
-    complete = with_switches(races)
-    found = complete.in_bulk(ids)
     last_start = Event.objects.filter(race=OuterRef("pk")).order_by().values("race").annotate(at=Max("starts_at"))
     others = (
-        complete.exclude(pk__in=ahead.order_by().values("race_id"))
+        races.exclude(pk__in=ahead.order_by().values("race_id"))
         .annotate(last_start=Subquery(last_start.values("at")))
         .order_by(F("last_start").desc(nulls_last=True), "name", "pk")
     )
-    return [found[pk] for pk in ids if pk in found] + list(others[max(0, first - coming) : max(0, end - coming)])
+    return ids + list(others.values_list("pk", flat=True)[max(0, first - coming) : max(0, end - coming)])
 
 
 def _row(

@@ -22,7 +22,10 @@ SQUARE_STEP = 11
 # A bar is low when its run brought no change.
 _LOW, _HIGH = 'y="8" width="9" height="8"', 'y="0" width="9" height="16"'
 # What is asked of the last runs of an event; a table of runs, which wants all, reads them itself.
-_READ = "id, event_id, trigger, outcome, started_at, finished_at, lease_until, error_text, added, changed, removed, rejected"
+_READ = (
+    "id, event_id, trigger, outcome, started_at, finished_at, lease_until, error_text, "
+    "added, changed, removed, rejected"
+)
 # A provider's error may be a page of HTML; a table shows its beginning.
 ERROR_CHARACTERS = 300
 

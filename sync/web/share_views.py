@@ -21,6 +21,7 @@ from sync.web import share_links as links_selector
 from sync.web import share_page as selector
 from sync.web.live import fragment
 from sync.web.race_status import with_switches
+from sync.web.stamps import not_modified, rows_of
 from sync.web.times import moment
 
 
@@ -93,6 +94,9 @@ def share_live(request: HttpRequest, token: str) -> HttpResponse:
         # The open page loads itself again and says so as a whole.
         response["HX-Refresh"] = "true"
         return response
+    # Whoever is logged in in this browser sees the same.
+    if unchanged := not_modified(request, rows_of(Race.objects.filter(pk=link.race_id)), reader=None):
+        return _unshared(unchanged)
     status = selector.share_status(race=_race(link), now=now)
     return _unshared(fragment(request, "share/_share_live.html", {"status": status, "banner": status.banner}))
 

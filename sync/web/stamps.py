@@ -6,12 +6,14 @@ import hashlib
 from collections.abc import Callable
 from functools import wraps
 
+from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.utils.http import parse_etags
 
 from races.access import visible_races
+from races.models import Race
 from sync.web.live import STAMP
 
 # What time alone changes, and what is not in the stamp (a key's pause, another race's demand, the scheduler's silence),
@@ -44,24 +46,30 @@ def stamped(view: View) -> View:
 
     @wraps(view)
     def wrapped(request: HttpRequest, race_pk: int, **kwargs: int) -> HttpResponse:
-        stamp = _stamp(request, race_pk=race_pk, event_pk=kwargs.get("event_pk"))
-        tag = next((tag for tag in parse_etags(request.headers.get("If-None-Match", "")) if stamp in tag), None)
-        if tag is not None:
-            return _not_modified(tag)
-        setattr(request, STAMP, stamp)
-        return view(request, race_pk, **kwargs)
+        rows = rows_of(visible_races(request.user).filter(pk=race_pk), event_pk=kwargs.get("event_pk"))
+        if not rows:
+            raise Http404
+        return not_modified(request, rows, reader=request.user.pk) or view(request, race_pk, **kwargs)
 
     return wrapped
 
 
-def _stamp(request: HttpRequest, *, race_pk: int, event_pk: int | None) -> str:
-    """Of this address for this reader: one stamp never stands for two answers."""
-    race = visible_races(request.user).filter(pk=race_pk)
-    rows = race.annotate(rows=RawSQL(_STAMP, [LASTS_SECONDS, event_pk])).values_list("rows", flat=True).first()  # noqa: S611
-    if rows is None:
-        raise Http404
-    known = (request.user.pk, bool(getattr(request, "htmx", False)), request.get_full_path(), rows)
-    return hashlib.blake2b(repr(known).encode(), digest_size=12).hexdigest()
+def rows_of(races: QuerySet[Race], *, event_pk: int | None = None) -> list[tuple[int, str]]:
+    """What says whether anything of these races, or of one event, was written: by race. One query."""
+    rows = races.order_by("pk").annotate(rows=RawSQL(_STAMP, [LASTS_SECONDS, event_pk]))  # noqa: S611
+    return list(rows.values_list("pk", "rows"))
+
+
+def not_modified(request: HttpRequest, rows: object, *, reader: int | None) -> HttpResponse | None:
+    """304 to a reader whose copy bears the stamp of `rows`, which say whether anything was written. Else None, and the
+    answer's tag will bear it: of this address for this reader, for one stamp never stands for two answers."""
+    known = (reader, bool(getattr(request, "htmx", False)), request.get_full_path(), rows)
+    stamp = hashlib.blake2b(repr(known).encode(), digest_size=12).hexdigest()
+    tag = next((tag for tag in parse_etags(request.headers.get("If-None-Match", "")) if stamp in tag), None)
+    if tag is not None:
+        return _not_modified(tag)
+    setattr(request, STAMP, stamp)
+    return None
 
 
 def _not_modified(tag: str) -> HttpResponse:

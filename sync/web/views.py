@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
@@ -28,7 +30,7 @@ from sync.web.event_runs import run_filter
 from sync.web.exports import export_section
 from sync.web.live import fragment, part, polled
 from sync.web.runs import last_runs
-from sync.web.stamps import stamped
+from sync.web.stamps import not_modified, stamped
 from sync.web.times import moment
 
 
@@ -44,20 +46,29 @@ def _event(request: HttpRequest, race_pk: int, pk: int) -> Event:
 @never_cache
 @require_GET
 def race_list(request: HttpRequest) -> HttpResponse:
-    return render(request, "races/race_list.html", _race_list_context(request))
+    now = database_now()
+    return render(request, "races/race_list.html", _race_list_context(_listed_races(request, now=now), now=now))
 
 
 @require_GET
 @polled
 def race_list_live(request: HttpRequest) -> HttpResponse:
-    return fragment(request, "races/_race_list_live.html", _race_list_context(request))
+    now = database_now()
+    page = _listed_races(request, now=now)
+    if unchanged := not_modified(request, page.stamp(now=now), reader=request.user.pk):
+        return unchanged
+    return fragment(request, "races/_race_list_live.html", _race_list_context(page, now=now))
 
 
-def _race_list_context(request: HttpRequest) -> dict[str, object]:
-    races = visible_races(request.user)
-    listed = list_selector.race_list(
-        races=races, search=request.GET.get("q", ""), page_number=request.GET.get("page"), now=database_now()
+def _listed_races(request: HttpRequest, *, now: datetime) -> list_selector.ListedRaces:
+    search, page_number = request.GET.get("q", ""), request.GET.get("page")
+    return list_selector.listed_races(
+        races=visible_races(request.user), search=search, page_number=page_number, now=now
     )
+
+
+def _race_list_context(page: list_selector.ListedRaces, *, now: datetime) -> dict[str, object]:
+    listed = list_selector.race_list(page, now=now)
     return {"listed": listed, "banner": listed.banner, "section": "races"}
 
 

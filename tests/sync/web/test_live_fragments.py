@@ -7,7 +7,14 @@ from datetime import timedelta
 from unittest import mock
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+
+from races.models import Event, Race
+from races.share_links import share_link_create
+from sync.models import EventSync
+from tests.factories import EventFactory, EventSyncFactory, RaceFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("heartbeat")]
 
@@ -127,3 +134,80 @@ def test_a_stamp_stands_for_one_reader_and_one_answer_only(log_in, director, rac
 
     assert page.status_code == 200
     assert nothing.status_code == 404
+
+
+@pytest.fixture
+def asked(log_in, staff):
+    """Polls an address as staff; with `tag`, as one who has that copy."""
+    client = log_in(staff)
+
+    def poll(url: str, tag: str = ""):
+        return client.get(url, headers={"HX-Request": "true", **({"If-None-Match": tag} if tag else {})})
+
+    return poll
+
+
+@pytest.fixture
+def listed(monkeypatch, scheduled, run_of, staff, now):
+    """An event, and the addresses of every list of races that polls; time alone changes nothing."""
+    for module in ("stamps", "race_list"):
+        monkeypatch.setattr(f"sync.web.{module}.LASTS_SECONDS", 10**9)
+    for views in ("partner_views", "share_views"):
+        monkeypatch.setattr(f"sync.web.{views}.database_now", lambda: now)
+    event = scheduled()
+    run_of(event)
+    _link, token = share_link_create(race=event.race, label="", expires_at=event.starts_at, created_by=staff, now=now)
+    partner = reverse("partner_races", args=[event.race.partner.slug])
+    return event, [reverse("race_list_live"), partner, reverse("share_live", args=[token])]
+
+
+def is_made_anew(captured) -> bool:
+    """Not answered from its stamp; the bytes may still be the same."""
+    return any("sync_policy" in query["sql"] for query in captured.captured_queries)
+
+
+def test_a_poll_of_a_list_of_races_that_nothing_changed_reads_no_state(listed, asked):
+    _event, urls = listed
+
+    for url in urls:
+        tag = asked(url)["ETag"]
+        with CaptureQueriesContext(connection) as captured:
+            assert asked(url, tag).status_code == 304
+        assert not is_made_anew(captured)
+        assert len(captured) <= 8
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda event, run: EventSync.objects.filter(pk=event.pk).update(failures=3),
+        lambda event, run: Event.objects.filter(pk=event.pk).update(gone_at=event.starts_at),
+        lambda event, run: Race.objects.filter(pk=event.race_id).update(sync_enabled=False),
+        lambda event, run: EventSyncFactory(event=EventFactory(race=event.race, starts_at=event.starts_at)),
+        lambda event, run: run(event, ago=timedelta(0), outcome="", finished_at=None, lease_until=event.starts_at),
+    ],
+    ids=["state", "event", "race", "another event", "a run that begins"],
+)
+def test_a_list_of_races_is_made_anew_after_whatever_was_written(listed, asked, run_of, change):
+    event, urls = listed
+    tags = {url: asked(url)["ETag"] for url in urls}
+
+    change(event, run_of)
+
+    for url, tag in tags.items():
+        with CaptureQueriesContext(connection) as captured:
+            asked(url, tag)
+        assert is_made_anew(captured), url
+
+
+def test_a_race_that_comes_or_leaves_is_in_the_next_poll_of_the_list(listed, asked):
+    event, (url, *_others) = listed
+    tag = asked(url)["ETag"]
+
+    other = EventFactory(race=RaceFactory(name="Another Race"), starts_at=event.starts_at)
+    came = asked(url, tag)
+    other.race.delete()
+    left = asked(url, came["ETag"])
+
+    assert "Another Race" in came.content.decode()
+    assert (left.status_code, "Another Race" in left.content.decode()) == (200, False)
