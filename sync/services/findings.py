@@ -89,19 +89,28 @@ def duplicate_bibs(event_ids: Sequence[int]) -> dict[int, Repeats]:
 def same_people(event_ids: Sequence[int]) -> dict[int, Repeats]:
     """By event, those with people who are registered more than once: the same name and date of birth, or the same first
     name under the same RunSignUp account. The account alone is no sign: parents register their children with theirs.
+
+    Read once, and names are looked at only of those who share a birthday or an account with somebody.
     """
     return _repeats(
         """
+        WITH people AS MATERIALIZED (
+            SELECT event_id, first_name, last_name, dob, user_id FROM races_participant
+            WHERE event_id = ANY(%s) AND removed_at IS NULL
+        ), born AS (
+            SELECT event_id, dob FROM people WHERE dob IS NOT NULL GROUP BY event_id, dob HAVING count(*) > 1
+        ), accounts AS (
+            SELECT event_id, user_id FROM people WHERE user_id > 0 GROUP BY event_id, user_id HAVING count(*) > 1
+        )
         SELECT event_id, min(concat_ws(' ', first_name, last_name)) AS name, lower(min(last_name)) AS sorted
-        FROM races_participant
-        WHERE event_id = ANY(%s) AND removed_at IS NULL AND dob IS NOT NULL AND last_name <> ''
+        FROM people JOIN born USING (event_id, dob) WHERE last_name <> ''
         GROUP BY event_id, lower(first_name), lower(last_name), dob HAVING count(*) > 1
         UNION
-        SELECT event_id, min(concat_ws(' ', first_name, last_name)), lower(min(last_name)) FROM races_participant
-        WHERE event_id = ANY(%s) AND removed_at IS NULL AND user_id > 0 AND first_name <> ''
+        SELECT event_id, min(concat_ws(' ', first_name, last_name)), lower(min(last_name))
+        FROM people JOIN accounts USING (event_id, user_id) WHERE first_name <> ''
         GROUP BY event_id, user_id, lower(first_name) HAVING count(*) > 1
         """,
-        [list(event_ids)] * 2,
+        [list(event_ids)],
     )
 
 

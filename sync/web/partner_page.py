@@ -73,7 +73,9 @@ def partner_forecast(*, partner: TimingPartner, now: datetime, policy: Policy) -
 
 def partner_races(*, partner: TimingPartner, page_number: str | None, now: datetime) -> ListedRaces:
     """A page of its races, the coming ones first."""
-    return listed_races(races=Race.objects.filter(partner=partner), search="", page_number=page_number, now=now)
+    return listed_races(
+        races=Race.objects.filter(partner=partner), search="", page_number=page_number, now=now, is_polled=True
+    )
 
 
 def _now(partner: TimingPartner, keys: list, *, now: datetime, policy: Policy) -> PartnerNow:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.core.paginator import Page, Paginator
 from django.db.models import F, Max, Min, OuterRef, Q, QuerySet, Subquery
@@ -18,7 +19,7 @@ from sync.web.event_status import EventStatus, event_statuses, with_state
 from sync.web.race_sentence import Sentence, race_sentence
 from sync.web.race_status import RaceHeader, race_header, with_switches
 from sync.web.scheduler import Beat, banner_text, last_beat
-from sync.web.stamps import LASTS_SECONDS, rows_of
+from sync.web.stamps import LASTS_SECONDS, with_rows
 from sync.web.times import Moment, moment
 
 RACES_PER_PAGE = 25
@@ -46,16 +47,17 @@ class RaceRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedRaces:
-    """The pks of the races on a page, in their order; `search`: what was looked for, cut to what is searched."""
+    """The races on a page, in their order; `search`: what was looked for, cut to what is searched. Of a page that is
+    polled each race comes with its rows."""
 
-    pks: list[int]
+    races: list[Any]
     page: Page[int]
     search: str
 
     def stamp(self, *, now: datetime) -> tuple[object, ...]:
-        """What says whether the page changed. One query."""
+        """What says whether a polled page changed. No query."""
         slot = int(now.timestamp() // LASTS_SECONDS)
-        return slot, self.page.paginator.count, self.pks, rows_of(Race.objects.filter(pk__in=self.pks))
+        return slot, self.page.paginator.count, [(race.pk, race.rows) for race in self.races]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,18 +70,22 @@ class RaceList:
     banner: str
 
 
-def listed_races(*, races: QuerySet[Race], search: str, page_number: str | None, now: datetime) -> ListedRaces:
+def listed_races(
+    *, races: QuerySet[Race], search: str, page_number: str | None, now: datetime, is_polled: bool
+) -> ListedRaces:
     """Of `races`, which are those that the reader may see, the ones that `search` finds."""
     search = search.replace("\x00", "").strip()[:SEARCH_CHARACTERS]
     races = races_found(races, search)
     page = Paginator(range(races.count()), RACES_PER_PAGE).get_page(page_number)
     first, end = page.start_index() - 1, page.end_index()
-    pks = _coming_first(races, first=first, end=end, now=now) if page.object_list else []
-    return ListedRaces(pks=pks, page=page, search=search)
+    shown = with_rows(races) if is_polled else races
+    return ListedRaces(
+        races=coming_first(shown, first=first, end=end, now=now) if page.object_list else [], page=page, search=search
+    )
 
 
 def race_list(listed: ListedRaces, *, now: datetime) -> RaceList:
-    shown, policy = _races(listed.pks), policy_now()
+    shown, policy = listed.races, policy_now()
     beat = last_beat(now=now, policy=policy)
     events = list(with_state(current_events([race.pk for race in shown], now=now)))
     statuses = event_statuses(events, beat=beat, now=now, runs=False, policy=policy)
@@ -103,19 +109,9 @@ def races_found(races: QuerySet[Race], search: str) -> QuerySet[Race]:
     return races
 
 
-def races_coming_first(races: QuerySet[Race], *, most: int, now: datetime) -> list[Race]:
-    """The first ones of `races`."""
-    return _races(_coming_first(races, first=0, end=most, now=now))
-
-
-def _races(pks: Sequence[int]) -> list[Race]:
-    found = with_switches(Race.objects.all()).in_bulk(pks)
-    return [found[pk] for pk in pks if pk in found]
-
-
-def _coming_first(races: QuerySet[Race], *, first: int, end: int, now: datetime) -> list[int]:
-    """The pks at places `first` to `end`: the races of today and of the time ahead by their start, then the others,
-    the latest first. A race that started stays in its place for half a day after its last start.
+def coming_first(races: QuerySet[Race], *, first: int, end: int, now: datetime) -> list[Race]:
+    """Places `first` to `end`: the races of today and of the time ahead by their start, then the others, the latest
+    first. A race that started stays in its place for half a day after its last start.
 
     The order is read from the index of the starts: the first pages cost what lies ahead, not what ever was.
     """
@@ -128,13 +124,15 @@ def _coming_first(races: QuerySet[Race], *, first: int, end: int, now: datetime)
     ids = [row["race_id"] for row in ahead[first:end]]
     # Counted only behind the last of them: elsewhere this page says it.
     coming = ahead.count() if first and not ids else first + len(ids)
+    complete = with_switches(races)
+    found = complete.in_bulk(ids)
     last_start = Event.objects.filter(race=OuterRef("pk")).order_by().values("race").annotate(at=Max("starts_at"))
     others = (
-        races.exclude(pk__in=ahead.order_by().values("race_id"))
+        complete.exclude(pk__in=ahead.order_by().values("race_id"))
         .annotate(last_start=Subquery(last_start.values("at")))
         .order_by(F("last_start").desc(nulls_last=True), "name", "pk")
     )
-    return ids + list(others.values_list("pk", flat=True)[max(0, first - coming) : max(0, end - coming)])
+    return [found[pk] for pk in ids if pk in found] + list(others[max(0, first - coming) : max(0, end - coming)])
 
 
 def _row(

@@ -12,7 +12,7 @@ from partners.models import TimingPartner
 from races.models import Event, Race
 from sync.web.name_search import folded, search_words
 from sync.web.people_search import LEAST_LETTERS, PersonFound, people_found, start_day
-from sync.web.race_list import races_coming_first, races_found
+from sync.web.race_list import coming_first, races_found
 
 SEARCH_CHARACTERS = 80
 # Of each kind; who sees "more" adds a word.
@@ -93,7 +93,7 @@ def search_all(search: str, *, races: QuerySet[Race], is_staff: bool, now: datet
     number = int(search) if search.isascii() and search.isdigit() and len(search) <= ID_DIGITS else None
     near = _near_events(races, now=now)
     looked_in = near[:EVENTS_LOOKED_IN]
-    found_races = races_coming_first(races_found(races, search), most=SHOWN + 1, now=now)
+    found_races = coming_first(races_found(races, search), first=0, end=SHOWN + 1, now=now)
     found_events = _events(search, number, looked_in, races=races)
     people = people_found(
         search, number=number, event_ids=[event.pk for event in looked_in], races=races, limit=SHOWN + 1, now=now

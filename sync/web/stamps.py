@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from functools import wraps
+from typing import Any
 
 from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
@@ -56,8 +57,12 @@ def stamped(view: View) -> View:
 
 def rows_of(races: QuerySet[Race], *, event_pk: int | None = None) -> list[tuple[int, str]]:
     """What says whether anything of these races, or of one event, was written: by race. One query."""
-    rows = races.order_by("pk").annotate(rows=RawSQL(_STAMP, [LASTS_SECONDS, event_pk]))  # noqa: S611
-    return list(rows.values_list("pk", "rows"))
+    return list(with_rows(races, event_pk=event_pk).order_by("pk").values_list("pk", "rows"))
+
+
+def with_rows(races: QuerySet[Race], *, event_pk: int | None = None) -> QuerySet[Any]:
+    """The races with `rows`: what `rows_of` says."""
+    return races.annotate(rows=RawSQL(_STAMP, [LASTS_SECONDS, event_pk]))  # noqa: S611
 
 
 def not_modified(request: HttpRequest, rows: object, *, reader: int | None) -> HttpResponse | None:

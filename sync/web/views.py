@@ -47,23 +47,25 @@ def _event(request: HttpRequest, race_pk: int, pk: int) -> Event:
 @require_GET
 def race_list(request: HttpRequest) -> HttpResponse:
     now = database_now()
-    return render(request, "races/race_list.html", _race_list_context(_listed_races(request, now=now), now=now))
+    return render(
+        request, "races/race_list.html", _race_list_context(_listed_races(request, now=now, is_polled=False), now=now)
+    )
 
 
 @require_GET
 @polled
 def race_list_live(request: HttpRequest) -> HttpResponse:
     now = database_now()
-    page = _listed_races(request, now=now)
+    page = _listed_races(request, now=now, is_polled=True)
     if unchanged := not_modified(request, page.stamp(now=now), reader=request.user.pk):
         return unchanged
     return fragment(request, "races/_race_list_live.html", _race_list_context(page, now=now))
 
 
-def _listed_races(request: HttpRequest, *, now: datetime) -> list_selector.ListedRaces:
+def _listed_races(request: HttpRequest, *, now: datetime, is_polled: bool) -> list_selector.ListedRaces:
     search, page_number = request.GET.get("q", ""), request.GET.get("page")
     return list_selector.listed_races(
-        races=visible_races(request.user), search=search, page_number=page_number, now=now
+        races=visible_races(request.user), search=search, page_number=page_number, now=now, is_polled=is_polled
     )
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from django.utils.safestring import SafeString, mark_safe
+
 from partners.models import Credential, TimingPartner
 from races.models import Event
 from sync.core.forecast import Colour
@@ -42,11 +44,11 @@ class KeyLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BarRow:
-    """`title`: the starts of its events; `key`: the pk of its key."""
+    """`title`: the starts of its events; `key`: the pk of its key; `drawing`: SVG."""
 
     race: WeekendRow
     key: int
-    bar: Bar
+    drawing: SafeString
     title: str
 
 
@@ -187,9 +189,21 @@ def _bar_row(
     return BarRow(
         race=row,
         key=race.credential_id,
-        bar=bar(axis, windows_of(events), zone=zone, policy=policy),
+        drawing=_drawing(bar(axis, windows_of(events), zone=zone, policy=policy)),
         title=_starts_text(events, Clock(zone=zone_of(race.timezone), now=now)),
     )
+
+
+def _drawing(bar: Bar) -> SafeString:
+    """In Python: a template takes several times as long for the bars of 200 races."""
+    whole = f'<rect class="whole" x="{bar.whole.x}" width="{bar.whole.width}" y="50%" height="2"/>'
+    pieces = [("vague", piece) for piece in bar.vague] + [("high", piece) for piece in bar.high]
+    parts = [
+        *([whole] if len(bar.high) > 1 else []),
+        *(f'<rect class="{name}" x="{at.x}" width="{at.width}" y="22%" height="56%"/>' for name, at in pieces),
+        *(f'<line class="start" x1="{x}" x2="{x}" y1="8%" y2="92%"/>' for x in bar.starts),
+    ]
+    return mark_safe("".join(parts))  # noqa: S308 - numbers of ours
 
 
 def _starts_text(events: Sequence[Event], clock: Clock) -> str:
