@@ -11,6 +11,7 @@ from django.contrib.sessions.models import Session
 from django.urls import reverse
 from playwright.sync_api import expect
 
+from races.share_links import share_link_create
 from sync.models import EventSync, Heartbeat, SyncRun
 from tests.e2e.visitor import SOON
 from tests.factories import EventFactory, EventSyncFactory, ParticipantFactory, RaceFactory, UserFactory
@@ -247,3 +248,25 @@ def test_the_runs_are_filtered_without_javascript(open_page):
 
     expect(page.locator(".ran tbody tr")).to_have_count(1)
     expect(page.locator(".ran .error")).to_have_text("RunSignUp answered HTTP 502 and no JSON.")
+
+
+def test_a_shared_page_is_not_sent_again_while_nothing_changes(visit, event):
+    # No browser keeps a copy of it: the page itself says which one it has.
+    now = datetime.now(UTC)
+    _link, token = share_link_create(
+        race=event.race, label="", expires_at=now + timedelta(days=1), created_by=UserFactory(), now=now
+    )
+    visitor = visit()
+    page = visitor.open(reverse("share_page", args=[token]))
+
+    def polled() -> int:
+        with page.expect_response("**/live/", timeout=SOON) as answer:
+            page.evaluate("htmx.trigger('#live', 'look-again')")
+        return answer.value.status
+
+    answers = [polled() for _ in range(4)]
+
+    assert answers[0] == 200
+    assert 304 in answers
+    expect(page.locator(".counts dd").first).to_have_text("3")
+    assert visitor.messages == []
