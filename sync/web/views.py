@@ -174,8 +174,8 @@ def event_live(request: HttpRequest, race_pk: int, event_pk: int) -> HttpRespons
 def event_runs(request: HttpRequest, race_pk: int, event_pk: int) -> HttpResponse:
     """The runs of its strip, once somebody opens them."""
     event, now = _event(request, race_pk, event_pk), database_now()
-    context = {"runs": last_runs(event, now=now), "caption": event.name, **_part_of(event)}
-    return part(request, "races/_runs.html", context)
+    context = {"event": event, "runs": last_runs(event, now=now), **_part_of(event)}
+    return part(request, "races/_event_runs.html", context)
 
 
 @require_GET

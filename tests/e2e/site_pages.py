@@ -58,6 +58,7 @@ PAGES: Mapping[str, Callable[[Places], tuple[object, ...]]] = {
     "event_page": _event,
     "event_day_live": _event,
     "event_changes": _event,
+    "event_runs": _event,
     "event_why": _event,
     "event_doubts": _event,
     "event_receipt": _event,

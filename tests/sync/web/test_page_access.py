@@ -11,7 +11,7 @@ from tests.factories import EventFactory, ParticipantFactory, RaceFactory
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("heartbeat")]
 
 RACE_PAGES = ["race_page", "race_live"]
-EVENT_PAGES = ["event_page", "event_live", "event_why"]
+EVENT_PAGES = ["event_page", "event_live", "event_runs", "event_why"]
 
 
 @pytest.fixture
