@@ -65,13 +65,17 @@ class TestedAdmin(ObjectActionsAdmin):
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        obj = self.get_object(request, object_id)
+        obj = self.get_object(request, object_id) if self.has_delete_permission(request) else None
         if obj is not None and (reason := self.why_kept(obj)):
             self.message_user(request, reason, messages.WARNING)
             return HttpResponseRedirect(
                 reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[obj.pk])
             )
         return super().delete_view(request, object_id, extra_context)
+
+    def has_run_permission(self, request: HttpRequest) -> bool:
+        """For actions: pausing is the right of who operates, and of who may edit the row."""
+        return super().has_run_permission(request) or self.has_change_permission(request)
 
     def why_kept(self, obj: Any) -> str:
         """Why this row cannot be deleted and what to do instead, "" when it can."""
@@ -109,6 +113,8 @@ class TimingPartnerAdmin(TestedAdmin):
     list_display = ["name", "slug", "timezone", "is_active", "keys", "races", "site_page"]
     list_filter = ["is_active"]
     search_fields = ["name", "slug", "contact_email"]
+    # The counts group the rows, and grouped rows lose the model's order: a page of them would be any.
+    ordering = ["name"]
     readonly_fields = ["slug"]
     actions = ["pause_partners", "resume_partners"]
     object_actions = {"pause_partners": "Pause", "resume_partners": "Resume"}

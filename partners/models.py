@@ -30,6 +30,8 @@ class TimingPartner(models.Model):
 
     class Meta:
         ordering = ["name"]
+        # Django's own rights are about editing rows; this one is about what the machine does with them.
+        permissions = [("operate", "Can sync now, pause, resume and compare everything")]
 
     def __str__(self) -> str:
         return self.name

@@ -15,6 +15,8 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from partners.rights import may_operate
+
 # A message names so many and counts the rest.
 MOST_NAMED = 5
 
@@ -28,13 +30,13 @@ class Button:
 class ObjectActionsAdmin(admin.ModelAdmin):
     """`object_actions`: names of actions and what their buttons say. A button runs the very same action, with one row.
 
-    The actions ask for the permission "run": Django's right to change the model, also where nothing can be edited.
+    The actions ask for the permission "run": the right to operate, also where nothing can be edited.
     """
 
     object_actions: ClassVar[dict[str, str]] = {}
 
     def has_run_permission(self, request: HttpRequest) -> bool:
-        return admin.ModelAdmin.has_change_permission(self, request)
+        return may_operate(request.user)
 
     def is_offered(self, action: str, obj: Any) -> bool:
         """Whether the button makes sense for this object: nobody resumes what runs."""

@@ -107,6 +107,7 @@ TEMPLATES = [
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
+                "partners.rights.rights",
                 "django.contrib.messages.context_processors.messages",
             ],
         },

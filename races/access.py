@@ -1,21 +1,37 @@
-"""Who sees which races. Every page asks here and nowhere else; what is not in the answer does not exist (404)."""
+"""Who sees which races, and what they may do there. Every page asks here and nowhere else; what is not in the answer
+does not exist (404)."""
 
 from __future__ import annotations
 
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import Q, QuerySet
 
 from partners.models import PartnerMembership
+from partners.rights import Reader, is_staff, may, may_operate
 from races.models import Race, RaceAccess
 
+SHARE = "races.add_sharelink"
 
-def visible_races(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Race]:
+
+def visible_races(user: Reader) -> QuerySet[Race]:
     """Staff: all. Others: the races they were given and all races of the partners they belong to."""
+    return Race.objects.all() if is_staff(user) else own_races(user)
+
+
+def own_races(user: Reader) -> QuerySet[Race]:
+    """The races that somebody was given, one by one or with a partner: not what staff see of others."""
     if not user.is_authenticated:
         return Race.objects.none()
-    if getattr(user, "is_staff", False) or getattr(user, "is_superuser", False):
-        return Race.objects.all()
     # Subqueries, not joins: somebody with both rights must not see a race twice.
     given = RaceAccess.objects.filter(user_id=user.pk).values("race_id")
     partners = PartnerMembership.objects.filter(user_id=user.pk).values("partner_id")
     return Race.objects.filter(Q(pk__in=given) | Q(partner_id__in=partners))
+
+
+def may_sync(user: Reader, race: Race) -> bool:
+    """Whose race it is may ask for a sync of it; of all races, who operates."""
+    return may_operate(user) or own_races(user).filter(pk=race.pk).exists()
+
+
+def may_share(user: Reader, race: Race) -> bool:
+    """Making and revoking links that need no login."""
+    return may(user, SHARE) or own_races(user).filter(pk=race.pk).exists()

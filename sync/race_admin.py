@@ -111,11 +111,12 @@ class RaceAdmin(AskingAdmin):
         """Those of the current edition, as on the race's page."""
         return current_events([race.pk for race in rows], now=database_now())
 
-    @admin.action(description="Pause: nothing of these races is synced", permissions=["run"])
+    # The switch is all that can be changed of a race: who may turn it on its page may by these, too.
+    @admin.action(description="Pause: nothing of these races is synced", permissions=["change"])
     def pause_races(self, request: HttpRequest, queryset: QuerySet[Race]) -> None:
         self._switch(request, queryset, on=False)
 
-    @admin.action(description="Resume selected races", permissions=["run"])
+    @admin.action(description="Resume selected races", permissions=["change"])
     def resume_races(self, request: HttpRequest, queryset: QuerySet[Race]) -> None:
         self._switch(request, queryset, on=True)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from partners.gate import database_now
+from partners.rights import staff_only
 from sync.services.policies import policy_now
 from sync.web.key_rows import keys_now
 from sync.web.last_day import last_day
@@ -16,15 +17,10 @@ from sync.web.live import fragment, part, polled
 from sync.web.operations import operations as machine_now
 
 
-def _staff_only(request: HttpRequest) -> None:
-    if not getattr(request.user, "is_staff", False):
-        raise Http404
-
-
 @never_cache
 @require_GET
 def operations(request: HttpRequest) -> HttpResponse:
-    _staff_only(request)
+    staff_only(request.user)
     now, policy = database_now(), policy_now()
     machine = machine_now(now=now, policy=policy)
     context = {"machine": machine, "banner": machine.banner, "keys": keys_now(now=now, policy=policy)}
@@ -34,7 +30,7 @@ def operations(request: HttpRequest) -> HttpResponse:
 @require_GET
 @polled
 def operations_live(request: HttpRequest) -> HttpResponse:
-    _staff_only(request)
+    staff_only(request.user)
     machine = machine_now(now=database_now(), policy=policy_now())
     return fragment(request, "operations/_operations_live.html", {"machine": machine, "banner": machine.banner})
 
@@ -42,7 +38,7 @@ def operations_live(request: HttpRequest) -> HttpResponse:
 @require_GET
 @polled
 def operations_keys(request: HttpRequest) -> HttpResponse:
-    _staff_only(request)
+    staff_only(request.user)
     keys = keys_now(now=database_now(), policy=policy_now())
     return part(request, "operations/_keys.html", {"keys": keys, **_part_of_operations()})
 
@@ -50,7 +46,7 @@ def operations_keys(request: HttpRequest) -> HttpResponse:
 @require_GET
 @polled
 def operations_day(request: HttpRequest) -> HttpResponse:
-    _staff_only(request)
+    staff_only(request.user)
     return part(request, "operations/_last_day.html", {"day": last_day(now=database_now()), **_part_of_operations()})
 
 

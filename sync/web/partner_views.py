@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET
 
 from partners.gate import database_now
 from partners.models import TimingPartner
+from partners.rights import staff_only
 from sync.core.tiers import zone_of
 from sync.services.policies import policy_now
 from sync.web import partner_page as selector
@@ -21,8 +22,7 @@ from sync.web.stamps import not_modified
 
 
 def _partner(request: HttpRequest, slug: str) -> TimingPartner:
-    if not getattr(request.user, "is_staff", False):
-        raise Http404
+    staff_only(request.user)
     return get_object_or_404(selector.partners_with_people(), slug=slug)
 
 

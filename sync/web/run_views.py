@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC
 
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from partners.gate import database_now
+from partners.rights import staff_only
 from sync.web import cycles as cycle_selector
 from sync.web.run_filters import filters_read
 from sync.web.run_page import run_csv, run_history
@@ -17,15 +18,10 @@ from sync.web.run_page import run_csv, run_history
 BAD_REQUEST = 400
 
 
-def _staff_only(request: HttpRequest) -> None:
-    if not getattr(request.user, "is_staff", False):
-        raise Http404
-
-
 @never_cache
 @require_GET
 def runs(request: HttpRequest) -> HttpResponse:
-    _staff_only(request)
+    staff_only(request.user)
     return _runs_page(request)
 
 
@@ -39,7 +35,7 @@ def _runs_page(request: HttpRequest) -> HttpResponse:
 @require_GET
 def runs_csv(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     """The runs of these filters; where they are wrong, the page that says so."""
-    _staff_only(request)
+    staff_only(request.user)
     filters = filters_read(request.GET)
     if filters.problems:
         return _runs_page(request)
@@ -54,7 +50,7 @@ def runs_csv(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
 @never_cache
 @require_GET
 def cycles(request: HttpRequest) -> HttpResponse:
-    _staff_only(request)
+    staff_only(request.user)
     shown = cycle_selector.cycle_history(query=request.GET, now=database_now())
     context = {"shown": shown, "banner": shown.banner, "section": "operations"}
     return render(request, "operations/cycles.html", context, status=BAD_REQUEST if shown.problems else None)

@@ -85,8 +85,8 @@ class SearchResult:
         return not (self.races or self.events or self.people or self.partners)
 
 
-def search_all(search: str, *, races: QuerySet[Race], is_staff: bool, now: datetime) -> SearchResult:
-    """`races`: those that the reader may see."""
+def search_all(search: str, *, races: QuerySet[Race], with_partners: bool, now: datetime) -> SearchResult:
+    """`races`: those that the reader may see; `with_partners`: whether timing partners are looked for, too."""
     search = " ".join(search.replace("\x00", "").split())[:SEARCH_CHARACTERS].strip()
     if not search:
         return SearchResult(search="")
@@ -98,7 +98,7 @@ def search_all(search: str, *, races: QuerySet[Race], is_staff: bool, now: datet
     people = people_found(
         search, number=number, event_ids=[event.pk for event in looked_in], races=races, limit=SHOWN + 1, now=now
     )
-    partners = _partners(search) if is_staff else []
+    partners = _partners(search) if with_partners else []
     return SearchResult(
         search=search,
         races=tuple(_race(race) for race in found_races[:SHOWN]),

@@ -8,6 +8,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from partners.gate import database_now
+from partners.rights import is_staff
 from races.access import visible_races
 from sync.web.search import search_all
 
@@ -18,7 +19,7 @@ def search(request: HttpRequest) -> HttpResponse:
     found = search_all(
         request.GET.get("q", ""),
         races=visible_races(request.user),
-        is_staff=bool(getattr(request.user, "is_staff", False)),
+        with_partners=is_staff(request.user),
         now=database_now(),
     )
     return render(request, "search.html", {"found": found})

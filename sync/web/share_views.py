@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
@@ -14,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from partners.gate import database_now
 from races import share_links as service
-from races.access import visible_races
+from races.access import may_share, visible_races
 from races.models import Race, ShareLink
 from sync.core.tiers import zone_of
 from sync.web import share_links as links_selector
@@ -31,7 +32,10 @@ def share_links(request: HttpRequest, race_pk: int) -> HttpResponse:
     """The links of a race; POST makes one. Its address is in that answer and nowhere else, so no redirect follows."""
     race = get_object_or_404(with_switches(visible_races(request.user)), pk=race_pk)
     now, made, problem = database_now(), "", ""
+    is_sharer = may_share(request.user, race)
     if request.method == "POST":
+        if not is_sharer:
+            raise PermissionDenied
         try:
             expires_at = links_selector.chosen_expiry(request.POST.get("until", ""), race=race, now=now)
         except ValueError:
@@ -46,7 +50,7 @@ def share_links(request: HttpRequest, race_pk: int) -> HttpResponse:
             )
             made = request.build_absolute_uri(reverse("share_page", args=[token]))
     shown = links_selector.share_links_page(race=race, now=now)
-    context = {"shown": shown, "made": made, "problem": problem, "section": "races"}
+    context = {"shown": shown, "made": made, "problem": problem, "may_share": is_sharer, "section": "races"}
     response = render(request, "races/share_links.html", context)
     # The address of a new link is on this page: nobody keeps it.
     patch_cache_control(response, no_store=True)
@@ -56,7 +60,9 @@ def share_links(request: HttpRequest, race_pk: int) -> HttpResponse:
 @require_POST
 def share_link_revoke(request: HttpRequest, race_pk: int, link_pk: int) -> HttpResponse:
     links = ShareLink.objects.filter(race_id=race_pk, race__in=visible_races(request.user))
-    link = get_object_or_404(links, pk=link_pk)
+    link = get_object_or_404(links.select_related("race"), pk=link_pk)
+    if not may_share(request.user, link.race):
+        raise PermissionDenied
     if service.share_link_revoke(link=link, revoked_by=request.user, now=database_now()):  # type: ignore[arg-type]
         messages.success(request, f"Revoked: {link.label or 'the link'} shows nothing any more.")
     return redirect("share_links", race_pk)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.templatetags.static import static
@@ -14,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from partners.gate import database_now
-from races.access import visible_races
+from races.access import may_sync, visible_races
 from races.models import Event, Race
 from sync.core.tiers import zone_of
 from sync.services import sync_now as service
@@ -84,6 +85,7 @@ def race_page(request: HttpRequest, race_pk: int) -> HttpResponse:
         **_race_context(status),
         "loaded": moment(now, zone=zone_of(race.timezone), now=now),
         "exports": export_section(race=race, event=None, statuses=status.events, now=now),
+        "may_sync": may_sync(request.user, race),
         "checks": checks_selector.checks_place(events, status.events, now=now, policy=policy),
     }
     return render(request, "races/race_page.html", context)
@@ -151,6 +153,7 @@ def event_page(request: HttpRequest, race_pk: int, event_pk: int) -> HttpRespons
         "shown": shown,
         "list": shown.start_list,
         "head": shown.head,
+        "may_sync": may_sync(request.user, event.race),
         "exports": export_section(race=event.race, event=event, statuses=[shown.head.event], now=now),
         "banner": shown.head.banner,
         "loaded": moment(now, zone=zone_of(event.race.timezone), now=now),
@@ -201,6 +204,8 @@ def sync_now(request: HttpRequest, race_pk: int, event_pk: int | None = None) ->
     """Ask for a sync, of the whole race or of one event; back to the page that asked. Its live part says that it is
     being synced and what came back; a message says only what that part cannot know."""
     race = _race(request, race_pk)
+    if not may_sync(request.user, race):
+        raise PermissionDenied
     events = None if event_pk is None else [_event(request, race_pk, event_pk).pk]
     try:
         answer = service.request(race=race, now=database_now(), event_ids=events)

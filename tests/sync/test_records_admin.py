@@ -217,4 +217,4 @@ def test_staff_who_may_only_look_see_pages_without_any_input(client, everything)
 
 def test_people_without_the_staff_right_see_no_admin(client):
     client.force_login(UserFactory())
-    assert client.get(reverse("admin:index")).status_code == 302
+    assert client.get(reverse("admin:index")).status_code == 404

@@ -8,12 +8,12 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 from rich.console import Console
 
+from partners.rights import somebody_may_everything
 from project88 import embedded_postgres
 from project88.environment import text as variable
 from sync.demo.cycle_lines import CycleLines
@@ -55,7 +55,7 @@ class Command(BaseCommand):
 
 def _greet(console: Console, port: int) -> None:
     console.print(f"Project88 runs at http://127.0.0.1:{port}/ (output of its parts: {log_dir()})")
-    if not get_user_model().objects.filter(is_superuser=True).exists():
+    if not somebody_may_everything():
         console.print("Nobody can log in yet. Make the first account: manage.py createsuperuser")
     console.print("Then add a timing partner with its RunSignUp key in the admin: /admin/partners/timingpartner/add/")
 

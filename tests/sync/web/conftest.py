@@ -6,8 +6,10 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import Group
 from django.test import Client
 
+from partners.rights import GROUPS
 from sync.models import Heartbeat, SyncRun
 from tests.factories import (
     EventFactory,
@@ -53,7 +55,10 @@ def stranger(db):
 
 @pytest.fixture
 def staff(db):
-    return UserFactory(is_staff=True)
+    """With the rights of all groups."""
+    user = UserFactory(is_staff=True)
+    user.groups.set(Group.objects.filter(name__in=GROUPS))
+    return user
 
 
 @pytest.fixture
