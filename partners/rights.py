@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest
 Reader: TypeAlias = AbstractBaseUser | AnonymousUser
 
 OPERATE = "partners.operate"
+ONBOARD = "partners.change_timingpartner"
 # Who has it has all rights to look at records: the groups give these as a whole.
 LOOK = "races.view_race"
 # Of these apps each group sees every record. Not of `auth`: who may change an account could make it a superuser.
@@ -71,8 +72,8 @@ class RightsOfReader:
         return may(self._user, LOOK)
 
     @property
-    def operate(self) -> bool:
-        return may_operate(self._user)
+    def onboard(self) -> bool:
+        return may(self._user, ONBOARD)
 
 
 def rights(request: HttpRequest) -> dict[str, RightsOfReader]:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.test import Client
 from django.urls import reverse
 from django_q.models import OrmQ
@@ -185,10 +185,10 @@ def test_who_may_only_look_sees_no_button_and_no_action_and_can_do_neither(log_i
     assert not EventSync.objects.filter(due_trigger="manual").exists()
 
 
-def test_who_may_change_events_may_ask_for_them_though_nothing_of_them_is_edited(log_in, scheduled):
+def test_who_operates_may_ask_for_events_though_nothing_of_them_is_edited(log_in, scheduled):
     event = scheduled()
     user = UserFactory(is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=["view_event", "change_event"]))
+    user.groups.add(Group.objects.get(name="Operate"))
 
     assert press(log_in(user), event, "sync_now").status_code == 200
     assert EventSync.objects.get().due_trigger == "manual"
