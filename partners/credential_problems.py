@@ -17,13 +17,15 @@ CATALOGUE = "public catalogue"
 
 class CredentialProblem(Exception):
     """The key was not stored or not confirmed. `text` is the sentence; `field` names the input it is about, "" when
-    it is none of them; `refused` when it is the provider's word on this key."""
+    it is none of them; `refused` when it is the provider's word on this key; `unknown_key` when the
+    provider knows no such key where it was sent."""
 
-    def __init__(self, text: str, *, field: str = "", refused: bool = False) -> None:
+    def __init__(self, text: str, *, field: str = "", refused: bool = False, unknown_key: bool = False) -> None:
         super().__init__(text)
         self.text = text
         self.field = field
         self.refused = refused
+        self.unknown_key = unknown_key
 
 
 class InvalidEntry(CredentialProblem):
@@ -50,7 +52,8 @@ def credential_problem(error: ProviderError | NoBudget) -> CredentialProblem:
                 f"Not tested: {error.text} Try again in a minute; if it stays so, check the network and RUNSIGNUP_URL."
             )
     if CATALOGUE in error.text:
-        return CredentialProblem(f"{error.text} Use the API key of the timing company's own account.", field="api_key")
+        text = f"{error.text} Use the API key of the timing company's own account."
+        return CredentialProblem(text, field="api_key", unknown_key=True)
     return CredentialProblem(f"Not tested: {error.text}")
 
 
@@ -60,7 +63,7 @@ def _refusal(error: Refused) -> CredentialProblem:
             "RunSignUp does not accept this key and secret (error 6): copy both again from RunSignUp's page “API Keys” "
             "and check that the key style is the one of this key."
         )
-        return CredentialProblem(text, field="api_secret", refused=True)
+        return CredentialProblem(text, field="api_secret", refused=True, unknown_key=True)
     if error.code == PERMISSION_DENIED:
         text = (
             "RunSignUp gives this key no access (error 7): use the API key of the timing company's own account, and "

@@ -160,9 +160,11 @@ class RacesPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CredentialReport:
-    """What a key sees. `participants_readable` is None when there was no upcoming event to try."""
+    """What a key sees. `participants_readable` is None when there was no upcoming event to try. `key_style`: how the
+    key was sent when it worked."""
 
     races: int
     upcoming_events: int
     participants_readable: bool | None
     detail: str
+    key_style: str = ""

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 
 from partners.secret import Secret
 
 
-class WrongEncryptionKey(Exception):
+class WrongEncryptionKey(ImproperlyConfigured):
     """A stored secret cannot be read with CREDENTIAL_KEYS: put back the key that wrote it."""
 
 

@@ -16,6 +16,10 @@ from partners.models import Credential, TimingPartner
 from partners.onboarding import credential_try, secret_try
 from partners.secret import Secret
 
+KEY_STYLE_HELP = (
+    "“Header” keeps the secret out of web addresses. The test finds out if RunSignUp takes it in the query only."
+)
+
 
 def secret_field(**options: Any) -> forms.CharField:
     """A password input: what was typed is never sent back to the browser.
@@ -79,7 +83,9 @@ class OnboardingForm(TestedKeyForm, PartnerForm):
         widget=forms.TextInput(attrs={"autocomplete": "off", "class": "vTextField"}),
     )
     secret = secret_field(help_text="Stored encrypted and never shown again.")
-    key_style = forms.ChoiceField(choices=Credential.KeyStyle.choices, initial=Credential.KeyStyle.QUERY)
+    key_style = forms.ChoiceField(
+        choices=Credential.KeyStyle.choices, initial=Credential.KeyStyle.HEADER, help_text=KEY_STYLE_HELP
+    )
 
     class Meta:
         model = TimingPartner
@@ -109,6 +115,7 @@ class NewKeyForm(TestedKeyForm):
     class Meta:
         model = Credential
         fields = ["partner", "label", "api_key", "key_style", "hourly_limit"]
+        help_texts = {"key_style": KEY_STYLE_HELP}
 
     def save(self, commit: bool = True) -> Any:
         self.instance.api_secret = Secret(self.cleaned_data["secret"])

@@ -41,8 +41,9 @@ class Credential(models.Model):
     """One API key pair of a partner at a provider."""
 
     class KeyStyle(models.TextChoices):
-        QUERY = "query", "api_key + api_secret (query)"
+        # First, because it keeps the secret out of URLs, and so out of the logs of whatever lies between.
         HEADER = "header", "rsu_api_key + X-RSU-API-SECRET (header)"
+        QUERY = "query", "api_key + api_secret (query)"
 
     class Status(models.TextChoices):
         UNVERIFIED = "unverified"
@@ -55,7 +56,7 @@ class Credential(models.Model):
     provider = models.CharField(max_length=30, default="runsignup", choices=[("runsignup", "RunSignUp")])
     api_key = models.CharField(max_length=200)
     api_secret = EncryptedField()
-    key_style = models.CharField(max_length=10, choices=KeyStyle, default=KeyStyle.QUERY)
+    key_style = models.CharField(max_length=10, choices=KeyStyle, default=KeyStyle.HEADER)
     hourly_limit = models.PositiveIntegerField(default=1000, validators=[MinValueValidator(10)])
     status = models.CharField(max_length=12, choices=Status, default=Status.UNVERIFIED)
     status_detail = models.TextField(blank=True)

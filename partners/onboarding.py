@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import TypeAlias
@@ -45,6 +45,8 @@ NO_PARTICIPANTS = (
     "but it may not read the participants of the race that was tried: ask its director to give your company access"
 )
 
+ONLY_IN_QUERY = "RunSignUp takes this key in the query only, and it is stored so."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Onboarded:
@@ -54,17 +56,28 @@ class Onboarded:
 
 
 def credential_try(*, api_key: str, api_secret: Secret, key_style: str, now: datetime) -> CredentialReport:
-    """What this key sees; it need not be stored. Raises CredentialProblem with a sentence that says what to do."""
+    """What this key sees; it need not be stored. Raises CredentialProblem with a sentence that says what to do.
+
+    A key that is unknown in the header is tried in the query: RunSignUp has both kinds, and nobody knows by heart which
+    one they copied (contract §1.1). The report says which one it is.
+    """
     stored = Credential.objects.filter(api_key=api_key).defer("api_secret").first()
     if stored is not None:
         raise _already_stored(stored)
-    return _test(
+    test = partial(
+        _test,
         api_key=api_key,
         api_secret=api_secret,
-        key_style=key_style,
         call_gate=trial_gate(api_key, patience=VERIFY_PATIENCE),
         now=now,
     )
+    try:
+        return test(key_style=key_style)
+    except CredentialProblem as problem:
+        if key_style != Credential.KeyStyle.HEADER or not problem.unknown_key:
+            raise
+    report = test(key_style=Credential.KeyStyle.QUERY.value)
+    return replace(report, detail=f"{report.detail} {ONLY_IN_QUERY}")
 
 
 def _already_stored(stored: Credential) -> CredentialProblem:
@@ -74,7 +87,8 @@ def _already_stored(stored: Credential) -> CredentialProblem:
 def _test(*, api_key: str, api_secret: Secret, key_style: str, call_gate: Gate, now: datetime) -> CredentialReport:
     transport = providers.make_transport_for(api_key=api_key, api_secret=api_secret, key_style=key_style)
     try:
-        return RunSignUpClient(transport=transport, gate=call_gate).credential_test(now=now)
+        report = RunSignUpClient(transport=transport, gate=call_gate).credential_test(now=now)
+        return replace(report, key_style=key_style)
     except (ProviderError, NoBudget) as error:
         raise credential_problem(error) from error
     finally:
@@ -145,6 +159,7 @@ def tested_key_store(
                 partner.slug = _free_slug(partner.name)
                 partner.save()
             credential.partner = partner
+            credential.key_style = report.key_style or credential.key_style
             credential.status, credential.status_detail = Credential.Status.OK, status_detail(report)
             credential.verified_at = now
             credential.save()

@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,7 +17,21 @@ from django.core.exceptions import ImproperlyConfigured
 TRUE_WORDS = {"1", "true", "yes", "on"}
 FALSE_WORDS = {"0", "false", "no", "off", ""}
 LOOPBACK_HOSTS = {"127.0.0.1", "localhost", "::1"}
-RUNSIGNUP_HOSTS = {"api.runsignup.com", "runsignup.com", "test.runsignup.com"}
+RUNSIGNUP_HOSTS = ("api.runsignup.com", "runsignup.com", "test.runsignup.com")
+# Names, not addresses: those of no public host end in a number, or have no dot.
+_PUBLIC_HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])")
+_INTERNAL_ENDINGS = (
+    "local",
+    "localhost",
+    "localdomain",
+    "internal",
+    "intranet",
+    "private",
+    "lan",
+    "corp",
+    "home",
+    "arpa",
+)
 
 
 def read_dotenv(project_dir: Path) -> None:
@@ -84,14 +99,29 @@ def random_secret_key() -> str:
     return secrets.token_urlsafe(50)
 
 
-def runsignup_url(*, debug: bool, default: str = "https://api.runsignup.com/rest") -> str:
-    """The provider's base URL: https to a known RunSignup host; plain http only to loopback and only with DEBUG."""
+def provider_hosts(name: str, *, default: Sequence[str] = RUNSIGNUP_HOSTS) -> tuple[str, ...]:
+    """The hosts that keys may be sent to. An address, or a name inside of a network, is refused: whoever can set this
+    must not be able to make us ask what only this machine reaches."""
+    hosts = tuple(host.lower() for host in words(name)) or tuple(default)
+    for host in hosts:
+        if not _PUBLIC_HOST.fullmatch(host) or host.rpartition(".")[2] in _INTERNAL_ENDINGS:
+            raise ImproperlyConfigured(
+                f"{name}: {host!r} is no public host. Write names such as {default[0]}, without https:// and port."
+            )
+    return hosts
+
+
+def runsignup_url(
+    *, debug: bool, hosts: Sequence[str] = RUNSIGNUP_HOSTS, default: str = "https://api.runsignup.com/rest"
+) -> str:
+    """The provider's base URL: https to one of `hosts`; plain http only to loopback and only with DEBUG."""
     url = text("RUNSIGNUP_URL") or default
     try:
         parts = urlsplit(url)
         host, _port = parts.hostname or "", parts.port
-    except ValueError as error:
-        raise ImproperlyConfigured(f"RUNSIGNUP_URL {url!r} is not a URL: {error}.") from None
+    except ValueError:
+        # Neither the text nor the reason is shown: there may be a password in it.
+        raise ImproperlyConfigured(f"RUNSIGNUP_URL is not a URL. An example: {default}.") from None
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ImproperlyConfigured(
             "RUNSIGNUP_URL must not carry a user, a query or a fragment: keys belong in the admin."
@@ -102,10 +132,12 @@ def runsignup_url(*, debug: bool, default: str = "https://api.runsignup.com/rest
                 f"RUNSIGNUP_URL points to this machine ({host}). That is for the sandbox and needs DEBUG=true."
             )
         return url.rstrip("/")
-    if parts.scheme == "https" and host in RUNSIGNUP_HOSTS:
+    if parts.scheme == "https" and host in hosts:
         return url.rstrip("/")
-    known = ", ".join(sorted(RUNSIGNUP_HOSTS))
-    raise ImproperlyConfigured(f"RUNSIGNUP_URL {url!r} is refused: https to one of {known}, for example {default}.")
+    raise ImproperlyConfigured(
+        f"RUNSIGNUP_URL {url!r} is refused: https to one of {', '.join(sorted(hosts))}, for example {default}. "
+        "RUNSIGNUP_HOSTS is the list."
+    )
 
 
 def postgresql(name: str) -> dict[str, Any] | None:

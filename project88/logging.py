@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import logging
 from datetime import UTC, datetime
+from typing import Any
 
+from partners.runsignup.redaction import redact, without_credentials
 from project88.share_tokens import without_share_tokens
 
 _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -15,7 +17,18 @@ def _facts(record: logging.LogRecord) -> dict[str, object]:
     return {key: value for key, value in vars(record).items() if key not in _STANDARD}
 
 
-class JsonFormatter(logging.Formatter):
+class _RedactingFormatter(logging.Formatter):
+    """The last net below the transport: whatever a library puts into an exception, no credential gets into a log."""
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        return redact(super().formatException(ei))
+
+
+def _clean(line: str) -> str:
+    return without_share_tokens(without_credentials(line))
+
+
+class JsonFormatter(_RedactingFormatter):
     """One JSON object a line: at, level, logger, message, then the facts of `extra`. Newlines cannot forge a record."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -28,10 +41,10 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             event["exception"] = self.formatException(record.exc_info)
-        return without_share_tokens(json.dumps(event, default=str))
+        return _clean(json.dumps(event, default=str))
 
 
-class LineFormatter(logging.Formatter):
+class LineFormatter(_RedactingFormatter):
     """`12:30:05 INFO message key=value …` for people at a terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -41,4 +54,4 @@ class LineFormatter(logging.Formatter):
         )
         line = f"{at} {record.levelname} {record.getMessage()}" + (f" {facts}" if facts else "")
         line = line.replace("\r", "\\r").replace("\n", "\\n")
-        return without_share_tokens(f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line)
+        return _clean(f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line)

@@ -10,20 +10,23 @@ from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
 from project88 import embedded_postgres, environment
+from project88.masked_text import MaskedText
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
 environment.read_dotenv(BASE_DIR)
 
 DEBUG = environment.boolean("DEBUG", default=False)
-SECRET_KEY = environment.secret(
-    "SECRET_KEY",
-    debug=DEBUG,
-    var_dir=VAR_DIR,
-    make=environment.random_secret_key,
-    hint='Make one with: python -c "import secrets; print(secrets.token_urlsafe(50))"',
+SECRET_KEY = MaskedText(
+    environment.secret(
+        "SECRET_KEY",
+        debug=DEBUG,
+        var_dir=VAR_DIR,
+        make=environment.random_secret_key,
+        hint='Make one with: python -c "import secrets; print(secrets.token_urlsafe(50))"',
+    )
 )
-CREDENTIAL_KEYS = environment.fernet_keys(
+_credential_keys = environment.fernet_keys(
     environment.secret(
         "CREDENTIAL_KEYS",
         debug=DEBUG,
@@ -33,6 +36,7 @@ CREDENTIAL_KEYS = environment.fernet_keys(
         'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"',
     )
 )
+CREDENTIAL_KEYS = [MaskedText(key) for key in _credential_keys]
 ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS") or (["127.0.0.1", "localhost", "[::1]"] if DEBUG else [])
 
 if not ALLOWED_HOSTS:
@@ -41,12 +45,15 @@ if not ALLOWED_HOSTS:
         "sync.example.org."
     )
 
-RUNSIGNUP_URL = environment.runsignup_url(debug=DEBUG)
-RUNSIGNUP_REG, RUNSIGNUP_REG_SECRET = environment.both_or_neither(
+# Keys and secrets are sent to no other host.
+RUNSIGNUP_HOSTS = environment.provider_hosts("RUNSIGNUP_HOSTS")
+RUNSIGNUP_URL = environment.runsignup_url(debug=DEBUG, hosts=RUNSIGNUP_HOSTS)
+RUNSIGNUP_REG, _reg_secret = environment.both_or_neither(
     "RUNSIGNUP_REG",
     "RUNSIGNUP_REG_SECRET",
     hint="RunSignup's API caller registration is an id with a token and a secret; half of it fails every call.",
 )
+RUNSIGNUP_REG_SECRET = MaskedText(_reg_secret)
 # Counted in the database, so it holds for all machines together; a key by itself never makes more than two.
 CALLS_AT_ONCE = environment.whole_number(
     "CALLS_AT_ONCE",
@@ -124,6 +131,7 @@ _session_options = _database.get("OPTIONS", {}).get("options", "")
 DATABASES = {
     "default": {
         **_database,
+        "PASSWORD": MaskedText(_database.get("PASSWORD") or ""),
         # A connection per task made django-q2 3 to 5 times slower. No psycopg pool: it does not survive the fork.
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
@@ -200,6 +208,7 @@ SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "project88.error_reports.ReporterFilter"
 if not DEBUG:
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True

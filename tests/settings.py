@@ -4,7 +4,14 @@ import os
 
 # What a developer has in the environment or in .env must not decide what a test sees.
 os.environ["DEBUG"] = "true"
-for _name in ("RUNSIGNUP_REG", "RUNSIGNUP_REG_SECRET", "ALLOWED_HOSTS", "CALLS_AT_ONCE", "RETENTION_MONTHS"):
+for _name in (
+    "RUNSIGNUP_REG",
+    "RUNSIGNUP_REG_SECRET",
+    "RUNSIGNUP_HOSTS",
+    "ALLOWED_HOSTS",
+    "CALLS_AT_ONCE",
+    "RETENTION_MONTHS",
+):
     os.environ[_name] = ""
 # Nobody listens there: a test that forgets to bring a provider never reaches the real one.
 os.environ["RUNSIGNUP_URL"] = "http://127.0.0.1:9/rest"

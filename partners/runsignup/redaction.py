@@ -16,7 +16,11 @@ LONGEST_QUOTE = 200
 
 def redact(text: str) -> str:
     """`text` without the queries of URLs and without the values of credential parameters and headers."""
-    text = _QUERY.sub(r"\g<path>?…", text)
+    return without_credentials(_QUERY.sub(r"\g<path>?…", text))
+
+
+def without_credentials(text: str) -> str:
+    """`text` without the values of credential parameters and headers; the queries of URLs stay."""
     return _CREDENTIAL.sub(r"\g<name>\g<between>***", text)
 
 

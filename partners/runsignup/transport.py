@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import requests
 import urllib3
@@ -37,6 +37,7 @@ _CHUNK = 64 * 1024
 _KEPT_HEADERS = ("date", "retry-after", "content-type")
 # A shorter "secret" might be part of ordinary data.
 _SHORTEST_ECHO = 8
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 for _name in ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retry", "urllib3.response"):
     logging.getLogger(_name).addFilter(RedactingFilter())
@@ -128,6 +129,9 @@ class HttpTransport:
     ) -> None:
         if key_style not in {"query", "header"}:
             raise ValueError(f"Unknown key style {key_style!r}: query or header.")
+        parts = urlsplit(base_url)
+        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+            raise ValueError("Keys are sent by https only, but to the sandbox on this machine.")
         self._base_url = base_url.rstrip("/")
         self._api_key = api_key
         self._api_secret = api_secret
@@ -171,7 +175,9 @@ class HttpTransport:
             answer = self._fetch(f"{self._base_url}{path}", query, headers)
             if answer.status in _REDIRECTS:
                 return Transient(f"{UNAVAILABLE}: it redirects elsewhere.", http_status=answer.status)
-            return dataclasses.replace(answer, body=_without_echo(answer.body, (secret, reg_secret)))
+            return dataclasses.replace(
+                answer, body=_without_echo(answer.body, (secret, reg_secret, self._api_key, self._reg))
+            )
         except Exception as error:
             return self._failure(error)
         finally:
@@ -254,7 +260,7 @@ def _decompressed(response: requests.Response, *, most: int) -> Iterator[bytes]:
 
 
 def _without_echo(body: bytes, secrets: tuple[str, ...]) -> bytes:
-    """A provider that repeats a secret in its error text must not bring it into our pages and logs."""
+    """A provider that repeats a secret or key in its error text must not bring it into our pages and logs."""
     for secret in secrets:
         if len(secret) >= _SHORTEST_ECHO:
             in_json = json.dumps(secret)[1:-1]

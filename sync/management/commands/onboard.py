@@ -37,8 +37,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--key-style",
             choices=Credential.KeyStyle.values,
-            default=Credential.KeyStyle.QUERY.value,
-            help="query: api_key and api_secret (default); header: rsu_api_key and X-RSU-API-SECRET",
+            default=Credential.KeyStyle.HEADER.value,
+            help="header (default): rsu_api_key and X-RSU-API-SECRET; a key that RunSignUp does not know so is "
+            "tried as query: api_key and api_secret in the address",
         )
         parser.add_argument("--contact", metavar="EMAIL", default="", help="whom to write to about this partner")
         parser.add_argument(
