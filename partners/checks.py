@@ -26,8 +26,8 @@ def stored_secrets_are_readable(
             f"CREDENTIAL_KEYS cannot decrypt {count} ({', '.join(unreadable[:MOST_NAMED])}"
             f"{', …' if len(unreadable) > MOST_NAMED else ''}).",
             hint="Put the Fernet key that encrypted them back into CREDENTIAL_KEYS: its first key encrypts, "
-            "every key of it decrypts. Is that key lost, empty them with manage.py rotate_keys --discard-unreadable, "
-            "and enter them again in the admin.",
+            "every key of it decrypts. If that key is lost for good, empty them with manage.py rotate_keys "
+            f"--discard-unreadable {len(unreadable)}, and enter them again in the admin.",
             id="partners.E001",
         )
     ]

@@ -135,7 +135,7 @@ def _batches(column: SecretColumn, *, using: str, size: int) -> Iterator[list[tu
     if column.model._meta.db_table not in connection.introspection.table_names():
         return
     table, key, secret = _names(column, using=using)
-    where, after = "", []
+    where, after = "", list[Any]()
     while True:
         with connection.cursor() as cursor:
             cursor.execute(
@@ -168,4 +168,4 @@ def _replace(column: SecretColumn, moves: list[tuple[Any, str, str]], *, using: 
 def _names(column: SecretColumn, *, using: str) -> tuple[str, str, str]:
     """Table, primary key and column, quoted."""
     quote, meta = connections[using].ops.quote_name, column.model._meta
-    return quote(meta.db_table), quote(meta.pk.column), quote(column.field.column)
+    return quote(meta.db_table), quote(str(meta.pk.column)), quote(str(column.field.column))

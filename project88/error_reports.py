@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import ItemsView
 from pprint import pformat
 from typing import Any
 
@@ -50,12 +51,10 @@ class ReporterFilter(SafeExceptionReporterFilter):
                 shown[name] = self.cleansed_substitute
         return shown
 
-    def get_traceback_frame_variables(self, request: HttpRequest | None, tb_frame: Any) -> list[tuple[str, Any]]:
+    def get_traceback_frame_variables(self, request: HttpRequest | None, tb_frame: Any) -> ItemsView[str, Any]:
         typed = self._typed_secrets(request)
-        return [
-            (name, self._shown(name, value, typed))
-            for name, value in super().get_traceback_frame_variables(request, tb_frame)
-        ]
+        variables = super().get_traceback_frame_variables(request, tb_frame)
+        return {name: self._shown(name, value, typed) for name, value in variables}.items()
 
     def _typed_secrets(self, request: HttpRequest | None) -> list[str]:
         """A form hands what it got from function to function, under any name."""
