@@ -90,7 +90,7 @@ def _say_what_is(console: Console, count: SecretCount) -> None:
     if count.unreadable:
         raise CommandError(
             f"No key decrypts {_secrets(len(count.unreadable))} ({', '.join(count.unreadable[:5])}): put the key that "
-            "encrypted them back into CREDENTIAL_KEYS, behind the first one, and run this again. If it is lost for good: "
+            "encrypted them back into CREDENTIAL_KEYS, behind the first one, and run this again. If it is lost: "
             f"manage.py rotate_keys --discard-unreadable {len(count.unreadable)}.",
             returncode=1,
         )
