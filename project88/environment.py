@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import secrets
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -149,7 +150,10 @@ def postgresql(name: str) -> dict[str, Any] | None:
     try:
         parts = urlsplit(url)
         _port = parts.port
-        config = environ.Env.db_url_config(url)
+        with warnings.catch_warnings():
+            # Its warning of an unknown engine prints the password.
+            warnings.simplefilter("ignore")
+            config = environ.Env.db_url_config(url)
     except (ValueError, KeyError) as error:
         raise ImproperlyConfigured(f"{hint}: {error}.") from None
     if config.get("ENGINE") != "django.db.backends.postgresql" or not config.get("NAME"):

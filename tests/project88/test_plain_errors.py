@@ -30,6 +30,7 @@ def manage(*argv: str, **variables: str) -> subprocess.CompletedProcess[str]:
         ({"DEBUG": "ture"}, "DEBUG is 'ture'. Write true or false."),
         ({"DATABASE_URL": "foo"}, "DATABASE_URL must be postgresql://"),
         ({"DATABASE_URL": "mysql://a@b/c"}, "DATABASE_URL must be postgresql://"),
+        ({"DATABASE_URL": "postgre://a:secret@h/c"}, "DATABASE_URL must be postgresql://"),
         ({"DATABASE_URL": "postgresql://a:secret@h:abc/c"}, "DATABASE_URL must be postgresql://"),
         ({"RUNSIGNUP_URL": "http://example.org/rest"}, "is refused"),
         ({"RUNSIGNUP_REG": "1.x", "RUNSIGNUP_REG_SECRET": ""}, "RUNSIGNUP_REG_SECRET is not set"),
