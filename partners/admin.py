@@ -6,19 +6,18 @@ from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.options import IS_POPUP_VAR
 from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.decorators import method_decorator
-from django.views.decorators.csrf import csrf_protect
 from django_q.tasks import async_task
 
 from partners.credential_problems import CredentialProblem
 from partners.forms import NewKeyForm, OnboardingForm, PartnerForm, StoredKeyForm
 from partners.gate import database_now
 from partners.models import Credential, PartnerMembership, TimingPartner
-from partners.object_actions import ObjectActionsAdmin, switch_text
+from partners.object_actions import switch_text
 from partners.onboarding import (
     DISCOVERY_QUEUE,
     DISCOVERY_TASK,
@@ -28,6 +27,7 @@ from partners.onboarding import (
     tested_key_store,
 )
 from partners.switches import keys_pause, keys_resume, partners_switch
+from partners.tested_admin import TestedAdmin
 
 # Each takes a second or two while somebody waits for the page.
 MOST_VERIFIED = 10
@@ -35,51 +35,6 @@ NEXT_CYCLE = "from the next cycle on, within 10 s"
 NO_MORE_CALLS = "What a lane has begun ends within a minute; what is due waits until it is resumed."
 # As in RunSignUp and in every form here; from the model's field Django makes "Api key".
 KEY_LABEL = "API key"
-
-
-class TestedAdmin(ObjectActionsAdmin):
-    """An admin whose forms ask the provider. No call may be made inside a transaction, so the forms run outside of one;
-    the services that store open their own."""
-
-    @method_decorator(csrf_protect)
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        try:
-            # What Django's changeform_view wraps in a transaction.
-            return self._changeform_view(request, object_id, form_url, extra_context)  # type: ignore[attr-defined]
-        except CredentialProblem as problem:
-            # Somebody stored the same key while the form was being checked.
-            self.message_user(request, problem.text, messages.ERROR)
-            return HttpResponseRedirect(request.get_full_path())
-
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        actions = super().get_actions(request)
-        actions.pop("delete_selected", None)
-        return actions
-
-    def delete_view(
-        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        obj = self.get_object(request, object_id) if self.has_delete_permission(request) else None
-        if obj is not None and (reason := self.why_kept(obj)):
-            self.message_user(request, reason, messages.WARNING)
-            return HttpResponseRedirect(
-                reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[obj.pk])
-            )
-        return super().delete_view(request, object_id, extra_context)
-
-    def has_run_permission(self, request: HttpRequest) -> bool:
-        """For actions: pausing is the right of who operates, and of who may edit the row."""
-        return super().has_run_permission(request) or self.has_change_permission(request)
-
-    def why_kept(self, obj: Any) -> str:
-        """Why this row cannot be deleted and what to do instead, "" when it can."""
-        raise NotImplementedError
 
 
 class KeysOfPartner(admin.TabularInline):
@@ -146,10 +101,10 @@ class TimingPartnerAdmin(TestedAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is not None:
-            return [(None, {"fields": ["name", "slug", "contact_email", "timezone", "is_active"]})]
+            return [(None, {"fields": ["name", "slug", "contact_email", "alert_email", "timezone", "is_active"]})]
         about = "The key is tested when you save. Nothing is stored unless RunSignUp accepts it."
         return [
-            (None, {"fields": ["name", "contact_email", "timezone"]}),
+            (None, {"fields": ["name", "contact_email", "alert_email", "timezone"]}),
             ("RunSignUp", {"fields": ["api_key", "secret", "key_style"], "description": about}),
         ]
 
@@ -172,8 +127,18 @@ class TimingPartnerAdmin(TestedAdmin):
         if change:
             super().save_model(request, obj, form, change)
             return
-        tested_key_store(partner=obj, credential=form.credential, report=form.report, now=database_now())
-        self.message_user(request, f"{form.report.detail} Its races are looked for now.")
+        tested_key_store(
+            partner=obj, credential=form.credential, report=form.report, now=database_now(), with_history=True
+        )
+        self.message_user(request, f"{form.report.detail} Its races are looked for now, then its history is loaded.")
+
+    def response_add(
+        self, request: HttpRequest, obj: TimingPartner, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """To its page: the progress, the forecast, and what is still missing. Not with Django's own message."""
+        if IS_POPUP_VAR in request.POST:
+            return super().response_add(request, obj, post_url_continue)
+        return HttpResponseRedirect(reverse("partner_page", args=[obj.slug]))
 
     def why_kept(self, obj: TimingPartner) -> str:
         if obj.races.exists():  # type: ignore[attr-defined]
@@ -242,7 +207,7 @@ class CredentialAdmin(TestedAdmin):
     def save_model(self, request: HttpRequest, obj: Credential, form: Any, change: bool) -> None:
         now = database_now()
         if not change:
-            tested_key_store(partner=obj.partner, credential=obj, report=form.report, now=now)
+            tested_key_store(partner=obj.partner, credential=obj, report=form.report, now=now, with_history=False)
             self.message_user(request, f"{form.report.detail} Its races are looked for now.")
             return
         # Only what the form holds: a lane may have written the key's status since it was read.

@@ -161,10 +161,12 @@ class RacesPage:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CredentialReport:
     """What a key sees. `participants_readable` is None when there was no upcoming event to try. `key_style`: how the
-    key was sent when it worked."""
+    key was sent when it worked. `upcoming_races`: the provider's id and the name of each race with an upcoming event,
+    the next start first."""
 
     races: int
     upcoming_events: int
     participants_readable: bool | None
     detail: str
     key_style: str = ""
+    upcoming_races: tuple[tuple[int, str], ...] = ()

@@ -35,7 +35,7 @@ class PartnerForm(ModelForm):
 
     class Meta:
         model = TimingPartner
-        fields = ["name", "contact_email", "timezone", "is_active"]
+        fields = ["name", "contact_email", "alert_email", "timezone", "is_active"]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -47,6 +47,14 @@ class PartnerForm(ModelForm):
                 choices=[(zone, zone) for zone in sorted(zones)],
                 initial=TimingPartner._meta.get_field("timezone").default,
             )
+
+
+class KeyTestForm(forms.Form):
+    """What "Test key" reads of a form that is not saved yet."""
+
+    api_key = forms.CharField(max_length=200)
+    secret = secret_field()
+    key_style = forms.ChoiceField(choices=Credential.KeyStyle.choices)
 
 
 class TestedKeyForm(ModelForm):
@@ -89,7 +97,7 @@ class OnboardingForm(TestedKeyForm, PartnerForm):
 
     class Meta:
         model = TimingPartner
-        fields = ["name", "contact_email", "timezone"]
+        fields = ["name", "contact_email", "alert_email", "timezone"]
 
     def clean_name(self) -> str:
         name = self.cleaned_data["name"].strip()

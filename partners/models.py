@@ -24,9 +24,18 @@ class TimingPartner(models.Model):
     name = models.CharField(max_length=200)
     slug = models.SlugField(max_length=80, unique=True)
     contact_email = models.EmailField(blank=True)
+    alert_email = models.EmailField(
+        "alert address", blank=True, help_text="Who is written to when its key is refused or its lists fall behind."
+    )
     timezone = models.CharField(max_length=64, default="America/New_York", validators=[validate_timezone])
     is_active = models.BooleanField(default=True, help_text="Off: nothing of this partner is synced.")
     created_at = models.DateTimeField(auto_now_add=True)
+    left_at = models.DateTimeField(
+        null=True, editable=False, help_text="When it was off-boarded: its keys and its people's access went then."
+    )
+    erase_asked_at = models.DateTimeField(
+        null=True, editable=False, help_text="All of it is being erased, in batches, until this row goes too."
+    )
 
     class Meta:
         ordering = ["name"]

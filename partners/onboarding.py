@@ -81,7 +81,8 @@ def credential_try(*, api_key: str, api_secret: Secret, key_style: str, now: dat
 
 
 def _already_stored(stored: Credential) -> CredentialProblem:
-    return CredentialProblem(f"This key is stored already, as {stored}: verify it there.", field="api_key")
+    text = f"This key is stored already, as {stored}: verify it there."
+    return CredentialProblem(text, field="api_key", verdict="Stored already")
 
 
 def _test(*, api_key: str, api_secret: Secret, key_style: str, call_gate: Gate, now: datetime) -> CredentialReport:
@@ -117,7 +118,7 @@ def partner_onboard(
     credential = Credential(label=label, api_key=api_key, api_secret=api_secret, key_style=key_style)
     _check_entry(credential, "label", "api_key", "key_style")
     report = credential_try(api_key=api_key, api_secret=api_secret, key_style=key_style, now=now)
-    return tested_key_store(partner=partner, credential=credential, report=report, now=now)
+    return tested_key_store(partner=partner, credential=credential, report=report, now=now, with_history=False)
 
 
 def credential_add(
@@ -132,7 +133,7 @@ def credential_add(
     credential = Credential(label=label, api_key=api_key, api_secret=api_secret, key_style=key_style)
     _check_entry(credential, "label", "api_key", "key_style")
     report = credential_try(api_key=api_key, api_secret=api_secret, key_style=key_style, now=now)
-    return tested_key_store(partner=partner, credential=credential, report=report, now=now)
+    return tested_key_store(partner=partner, credential=credential, report=report, now=now, with_history=False)
 
 
 def _check_entry(row: TimingPartner | Credential, *entered: str) -> None:
@@ -147,12 +148,20 @@ def _check_entry(row: TimingPartner | Credential, *entered: str) -> None:
 
 
 def tested_key_store(
-    *, partner: TimingPartner, credential: Credential, report: CredentialReport, now: datetime
+    *,
+    partner: TimingPartner,
+    credential: Credential,
+    report: CredentialReport,
+    now: datetime,
+    with_history: bool,
 ) -> Onboarded:
     """Store what `credential_try` found good: the partner (when it is new), its key, and the calls that were spent.
 
-    Both are unsaved rows, or `partner` is a stored one. Raises CredentialProblem when somebody was faster.
+    Both are unsaved rows, or `partner` is a stored one. `with_history`: once its races are found, the cluster loads
+    everybody of them, past editions too. Raises CredentialProblem when somebody was faster.
     """
+    # The time tells the task whether a discovery that ran meanwhile has served it already.
+    asked = [now.isoformat(), True] if with_history else [now.isoformat()]
     try:
         with transaction.atomic():
             if partner.pk is None:
@@ -164,10 +173,7 @@ def tested_key_store(
             credential.verified_at = now
             credential.save()
             trials_book(credential)
-            # The time tells the task whether a discovery that ran meanwhile has served it already.
-            transaction.on_commit(
-                partial(async_task, DISCOVERY_TASK, credential.pk, now.isoformat(), cluster=DISCOVERY_QUEUE)
-            )
+            transaction.on_commit(partial(async_task, DISCOVERY_TASK, credential.pk, *asked, cluster=DISCOVERY_QUEUE))
     except IntegrityError:
         raise CredentialProblem(
             "Somebody stored this key or partner a moment ago: look at the list of keys.", field="api_key"

@@ -33,6 +33,7 @@ _INTERNAL_ENDINGS = (
     "home",
     "arpa",
 )
+MAIL_SCHEMES = {"smtp", "smtp+tls", "smtp+ssl"}
 
 
 def read_dotenv(project_dir: Path) -> None:
@@ -159,6 +160,23 @@ def postgresql(name: str) -> dict[str, Any] | None:
     if config.get("ENGINE") != "django.db.backends.postgresql" or not config.get("NAME"):
         raise ImproperlyConfigured(f"{hint}.")
     return config
+
+
+def email(name: str) -> dict[str, Any]:
+    """A mail server's URL as Django's settings; the console when the variable is empty. The text of a refusal holds no
+    password."""
+    url = text(name)
+    if not url:
+        return {"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend"}
+    hint = f"{name} must be smtp://user:password@host:587, smtp+tls://… (STARTTLS) or smtp+ssl://… (TLS, port 465)"
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        raise ImproperlyConfigured(f"{hint}.") from None
+    if parts.scheme not in MAIL_SCHEMES or not host:
+        raise ImproperlyConfigured(f"{hint}.")
+    return environ.Env.email_url_config(url)
 
 
 def database_name(name: str, *, default: str) -> str:

@@ -186,6 +186,13 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "race_list"
 LOGOUT_REDIRECT_URL = "login"
 
+# Without EMAIL_URL mails are written to the console. Nobody waits for a mail server for longer than this.
+vars().update(environment.email("EMAIL_URL"))
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = (
+    environment.text("EMAIL_FROM") or f"Project88 <no-reply@{ALLOWED_HOSTS[0].strip('.*') or 'localhost'}>"
+)
+
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True

@@ -1,13 +1,23 @@
 """The table of every URL."""
 
 from django.contrib import admin
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import (
+    LoginView,
+    LogoutView,
+    PasswordResetCompleteView,
+    PasswordResetConfirmView,
+    PasswordResetDoneView,
+    PasswordResetView,
+)
 from django.urls import path
 
+from partners.invitations import ForgottenPasswordForm
 from sync.web import (
+    access_views,
     changes_views,
     day_views,
     export_views,
+    onboarding_views,
     operations_views,
     participant_views,
     partner_views,
@@ -71,8 +81,26 @@ urlpatterns = [
     path("partners/<slug:slug>/live/", partner_views.partner_live, name="partner_live"),
     path("partners/<slug:slug>/ahead/", partner_views.partner_ahead, name="partner_ahead"),
     path("partners/<slug:slug>/races/", partner_views.partner_races, name="partner_races"),
+    path("partners/<slug:slug>/choose/", onboarding_views.partner_races_choose, name="partner_races_choose"),
+    path("partners/<slug:slug>/keys/<int:key_pk>/replace/", onboarding_views.key_rotate, name="key_rotate"),
+    path("partners/<slug:slug>/leave/", onboarding_views.partner_leave, name="partner_leave"),
+    path("partners/<slug:slug>/people/", access_views.partner_access, name="partner_access"),
+    path("partners/<slug:slug>/people/<int:user_pk>/again/", access_views.invitation_again, name="invitation_again"),
+    path("partners/<slug:slug>/people/<int:user_pk>/take/", access_views.access_take, name="access_take"),
     path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
+    path(
+        "password/forgotten/",
+        PasswordResetView.as_view(
+            form_class=ForgottenPasswordForm,
+            email_template_name="mail/password_reset.txt",
+            subject_template_name="mail/password_reset_subject.txt",
+        ),
+        name="password_reset",
+    ),
+    path("password/sent/", PasswordResetDoneView.as_view(), name="password_reset_done"),
+    path("password/set/<uidb64>/<token>/", PasswordResetConfirmView.as_view(), name="password_reset_confirm"),
+    path("password/done/", PasswordResetCompleteView.as_view(), name="password_reset_complete"),
     path("favicon.ico", views.favicon, name="favicon"),
     path("admin/", admin.site.urls),
 ]

@@ -218,6 +218,7 @@ class Backfill(models.Model):
     """Loading the history of a partner, a race or everything; resumes where it stopped."""
 
     class Status(models.TextChoices):
+        WAITING = "waiting"
         RUNNING = "running"
         DONE = "done"
         INTERRUPTED = "interrupted"
@@ -226,6 +227,9 @@ class Backfill(models.Model):
     race = models.ForeignKey(Race, on_delete=models.CASCADE, null=True, related_name="backfills")
     since = models.DateField(null=True)
     status = models.CharField(max_length=12, choices=Status, default=Status.RUNNING)
+    by_cluster = models.BooleanField(
+        default=False, help_text="The cluster begins it and goes on with it by itself, a few minutes at a time."
+    )
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
     fence = models.BigIntegerField(default=0)

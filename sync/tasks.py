@@ -5,8 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 
 from partners.gate import database_now
+from partners.models import Credential
 from sync.services import asking, cycles, lanes
+from sync.services.backfill_queue import backfill_ask, backfill_turn, backfills_continue
 from sync.services.discovery import discoveries_start, discovery_run
+from sync.services.erasure import erasure_turn, erasures_continue
 from sync.services.event_days import event_days_roll_up
 from sync.services.key_releases import key_release
 from sync.services.policies import policy_now
@@ -39,14 +42,39 @@ def event_days() -> None:
     event_days_roll_up(now=database_now(), policy=policy_now())
 
 
-def discovery(credential_id: int, asked_at: str | None = None) -> None:
-    """Find the races of one key; does nothing when one that began after `asked_at` (ISO text) has done it."""
+def discovery(credential_id: int, asked_at: str | None = None, with_history: bool = False) -> None:
+    """Find the races of one key; does nothing when one that began after `asked_at` (ISO text) has done it.
+
+    `with_history`: then load the history of its partner.
+    """
+    if with_history:
+        partner_id = Credential.objects.values_list("partner_id", flat=True).get(pk=credential_id)
+        backfill_ask(partner_id=partner_id, now=database_now())
     discovery_run(
         credential_id=credential_id,
         now=database_now(),
         policy=policy_now(),
         asked_at=datetime.fromisoformat(asked_at) if asked_at else None,
     )
+    if with_history:
+        backfills_continue(now=database_now())
+
+
+def background() -> None:
+    """Queue the next turns of long work that the cluster was asked for: a schedule of every minute."""
+    now = database_now()
+    backfills_continue(now=now)
+    erasures_continue()
+
+
+def backfill(backfill_id: int) -> None:
+    """Go on with one load of history for some minutes."""
+    backfill_turn(backfill_id=backfill_id, policy=policy_now(), now=database_now())
+
+
+def erasure(partner_id: int) -> None:
+    """Go on with erasing a partner for some minutes."""
+    erasure_turn(partner_id=partner_id)
 
 
 def key_released(credential_id: int) -> None:

@@ -11,6 +11,8 @@ for _name in (
     "ALLOWED_HOSTS",
     "CALLS_AT_ONCE",
     "RETENTION_MONTHS",
+    "EMAIL_URL",
+    "EMAIL_FROM",
 ):
     os.environ[_name] = ""
 # Nobody listens there: a test that forgets to bring a provider never reaches the real one.

@@ -120,7 +120,15 @@ class RunSignUpClient:
             readable, detail = self._readable(race, event)
             detail = f"{report} {detail}"
         return CredentialReport(
-            races=page.size, upcoming_events=len(upcoming), participants_readable=readable, detail=detail
+            races=page.size,
+            upcoming_events=len(upcoming),
+            participants_readable=readable,
+            detail=detail,
+            upcoming_races=tuple(
+                {
+                    race.race_id: race.name for _at, _id, race, _event in sorted(upcoming, key=lambda item: item[:2])
+                }.items()
+            ),
         )
 
     def _readable(self, race: RaceDocument, event: EventDocument) -> tuple[bool, str]:

@@ -49,6 +49,7 @@ def schedule_specs(*, cycle: timedelta) -> tuple[ScheduleSpec, ...]:
             name="sync-cycle", func="sync.tasks.cycle", cron=f"* * * * * {every}", intended_date_kwarg="intended"
         ),
         ScheduleSpec(name="discoveries", func="sync.tasks.discoveries", cron="* * * * *"),
+        ScheduleSpec(name="background", func="sync.tasks.background", cron="* * * * *"),
         # Receipts of what runs now are a few minutes old at most; pages reckon what is open from the runs.
         ScheduleSpec(name="event-days", func="sync.tasks.event_days", cron="*/5 * * * *", period=timedelta(minutes=5)),
         ScheduleSpec(

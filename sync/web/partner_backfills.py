@@ -100,7 +100,7 @@ def _problems(backfill_ids: list[int], *, partner_id: int) -> dict[int, list[str
 
 def _row(backfill, problems: list[str], *, zone: tzinfo, now: datetime) -> BackfillRow:
     word, kind, note = state_of(backfill, now=now)
-    command = "" if word in {"Running", "Done"} else command_of(backfill)
+    command = "" if word in {"Running", "Done", "Waiting"} else command_of(backfill)
     left = backfill.races - backfill.races_done - backfill.races_failed
     pace = _pace(backfill, now=now) if word == "Running" and left else None
     return BackfillRow(
@@ -132,6 +132,9 @@ def state_of(backfill, *, now: datetime) -> tuple[str, Kind, str]:
     claim also while it waits for a call."""
     if backfill.status == Backfill.Status.DONE:
         return "Done", Kind.GOOD, ""
+    if backfill.by_cluster and (backfill.lease_until is None or backfill.lease_until <= now):
+        begins = "begins when the races are found" if backfill.last_begun is None else "goes on within a minute or two"
+        return "Waiting", Kind.BUSY, f"The cluster {begins}, and loads some minutes at a time."
     if backfill.status == Backfill.Status.INTERRUPTED:
         if backfill.races_failed:
             return "Ended with problems", Kind.WARN, "What could not be loaded is tried again when it is started again."

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.urls import reverse
 
 from partners.models import PartnerMembership, TimingPartner
@@ -47,10 +48,15 @@ class PartnerPage:
 
 
 def partners_with_people() -> QuerySet[TimingPartner]:
-    """With whether anybody outside the staff may see its races: all of them, or one."""
+    """With whether anybody outside the staff may see its races, all of them or one, and has a password to log in."""
     members = PartnerMembership.objects.filter(partner=OuterRef("pk"))
     directors = RaceAccess.objects.filter(race__partner=OuterRef("pk"))
-    return TimingPartner.objects.annotate(has_members=Exists(members), has_directors=Exists(directors))
+    no_password = Q(user__password__startswith=UNUSABLE_PASSWORD_PREFIX)
+    return TimingPartner.objects.annotate(
+        has_members=Exists(members),
+        has_directors=Exists(directors),
+        has_logins=Exists(members.exclude(no_password)) | Exists(directors.exclude(no_password)),
+    )
 
 
 def partner_page(*, partner: TimingPartner, now: datetime, policy: Policy) -> PartnerPage:
@@ -89,13 +95,19 @@ def _now(partner: TimingPartner, keys: list, *, now: datetime, policy: Policy) -
 
 
 def _missing(partner) -> tuple[Missing, ...]:
+    settings = reverse("admin:partners_timingpartner_change", args=[partner.pk])
+    people = reverse("partner_access", args=[partner.slug])
     found = []
     if not partner.contact_email:
         text = "Nobody to write to: it has no contact address."
-        settings = reverse("admin:partners_timingpartner_change", args=[partner.pk])
+        found.append(Missing(text=text, url=settings, url_text="Enter one"))
+    if not partner.alert_email:
+        text = "Nobody is told when something goes wrong: it has no alert address."
         found.append(Missing(text=text, url=settings, url_text="Enter one"))
     if not (partner.has_members or partner.has_directors):
         text = "None of its people can log in and see its races."
-        member = f"{reverse('admin:partners_partnermembership_add')}?partner={partner.pk}"
-        found.append(Missing(text=text, url=member, url_text="Give somebody access"))
+        found.append(Missing(text=text, url=people, url_text="Give somebody access"))
+    elif not partner.has_logins:
+        text = "None of its people has set a password yet."
+        found.append(Missing(text=text, url=people, url_text="Send the link again"))
     return tuple(found)

@@ -143,7 +143,7 @@ def test_what_the_partner_still_misses_is_said_with_where_to_give_it(key, page):
     shown = page()
     assert "it has no contact address" in shown
     assert "None of its people can log in" in shown
-    assert f'{reverse("admin:partners_partnermembership_add")}?partner={key.partner_id}"' in shown
+    assert f'{reverse("partner_access", args=["ridgeline"])}">Give somebody access' in shown
 
 
 @pytest.mark.parametrize("has_whole_partner", [True, False])

@@ -1,0 +1,122 @@
+"""Accounts for people of the races: made by invitation, entered through a one-time link in a mail.
+
+The link is Django's own for a forgotten password: it works once, until it expires, and no password is known to anybody
+but who sets it. It is never shown on a page nor stored; only the mail has it.
+"""
+
+from __future__ import annotations
+
+import logging
+import smtplib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.auth.forms import PasswordResetForm
+from django.contrib.auth.models import User
+from django.contrib.auth.tokens import default_token_generator
+from django.core.exceptions import ValidationError
+from django.core.mail import send_mail
+from django.core.validators import validate_email
+from django.db import transaction
+from django.db.models import Q
+from django.template.loader import render_to_string
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
+
+logger = logging.getLogger(__name__)
+
+# The user name is the address, and Django's user names end there.
+LONGEST_EMAIL = 150
+
+
+class InvitationProblem(Exception):
+    """Nobody was invited; `text` says why and what to do."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Links:
+    """How the addresses of the pages that a mail names are made: `set_password` from the user's id and the token."""
+
+    set_password: Callable[[str, str], str]
+    login: str
+
+
+def account_for(*, email: str) -> User:
+    """The account of this address, made when there is none; one that was switched off opens again, for a new password.
+
+    Raises InvitationProblem. Locks nothing: two who invite the same person at once get the same account.
+    """
+    email = email.strip().lower()
+    try:
+        validate_email(email)
+    except ValidationError:
+        raise InvitationProblem(
+            f"“{email[:80]}” is not an e-mail address. Enter one such as mara@example.org."
+        ) from None
+    if len(email) > LONGEST_EMAIL:
+        raise InvitationProblem(f"The address is longer than {LONGEST_EMAIL} characters, which no user name may be.")
+    users = get_user_model()
+    with transaction.atomic():
+        known = list(users.objects.filter(Q(username__iexact=email) | Q(email__iexact=email)).order_by("pk")[:2])
+        if len(known) > 1:
+            raise InvitationProblem(f"Two accounts have the address {email}: mend that under Users in the admin first.")
+        if known and (known[0].is_staff or known[0].is_superuser):
+            raise InvitationProblem(f"{email} belongs to staff, who see all races.")
+        user, is_new = (
+            (known[0], False)
+            if known
+            else users.objects.get_or_create(username=email, defaults={"email": email, "password": "!"})
+        )
+        if is_new or not user.is_active:
+            # Whatever password it had: who comes back sets a new one.
+            user.set_unusable_password()
+            user.is_active = True
+            user.save(update_fields=["password", "is_active"])
+    return user
+
+
+def invitation_send(*, user: User, sees: str, invited_by: str, links: Links) -> None:
+    """Write to `user` what it may see, with a link to set a password when it has none. Raises InvitationProblem when
+    the mail cannot be sent: account and access stay, and it can be sent again."""
+    link = ""
+    if not user.has_usable_password():
+        token = default_token_generator.make_token(user)
+        link = links.set_password(urlsafe_base64_encode(force_bytes(user.pk)), token)
+    context = {
+        "user_name": user.get_username(),
+        "sees": sees,
+        "invited_by": invited_by,
+        "link": link,
+        "login": links.login,
+        "lasts": link_lasts(),
+    }
+    # One line, whatever is in a race's name: a line break would begin another header.
+    subject = " ".join(f"Your access to {sees} in Project88".split())[:150]
+    try:
+        send_mail(subject, render_to_string("mail/invitation.txt", context), None, [user.email])
+    except (smtplib.SMTPException, OSError) as error:
+        logger.warning("Mail not sent", extra={"action": "mail_failed", "error": type(error).__name__})
+        raise InvitationProblem(
+            "The access is given, but the mail could not be sent: check EMAIL_URL, then send the link again."
+        ) from None
+    logger.info("Invitation sent", extra={"action": "invitation_sent", "user": user.pk})
+
+
+def link_lasts() -> str:
+    """How long a link works, in words."""
+    days = timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT) // timedelta(days=1)
+    return "one day" if days <= 1 else f"{days} days"
+
+
+class ForgottenPasswordForm(PasswordResetForm):
+    """Also for who was invited and never set a password: the link of the invitation may have expired."""
+
+    def get_users(self, email: str):
+        return get_user_model().objects.filter(email__iexact=email, is_active=True)

@@ -1,0 +1,115 @@
+"""Replacing a key without a gap, through its page, against the sandbox."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django_q.models import OrmQ
+
+from partners.gate import database_now
+from partners.models import ApiUsage, CallBudget, Credential
+from races.models import Race
+from sync.models import EventSync
+from sync.services.cycles import cycle_run
+from sync.services.lanes import lane_run
+from sync.services.leases import lane_claim
+from tests.factories import UserFactory
+from tests.sync.provider_stage import Stage, from_now
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def key(stage: Stage) -> Credential:
+    """With one race that starts soon, discovered."""
+    stage.add_race(starts=[from_now(hours=2)])
+    stage.discover()
+    return stage.key
+
+
+@pytest.fixture
+def fresh(stage: Stage):
+    """Another key of the same account at the provider."""
+    world = stage.world
+    old = world.keys[stage.key.api_key]
+    other = next(found for found in world.keys.values() if found.key not in {key.api_key for key in stage.keys})
+    other.race_ids[:] = old.race_ids
+    return other
+
+
+@pytest.fixture
+def staff() -> Client:
+    client = Client()
+    client.force_login(UserFactory(is_staff=True, is_superuser=True))
+    return client
+
+
+def replace(client, key, new, **changes):
+    url = reverse("key_rotate", args=[key.partner.slug, key.pk])
+    fields = {"api_key": new.key, "secret": new.secret, "key_style": "query"}
+    return client.post(url, fields | changes, follow=True)
+
+
+def test_all_races_change_over_at_once_and_the_old_key_is_paused(staff, key, fresh):
+    budget = CallBudget.objects.filter(credential=key).values().get()
+    page = replace(staff, key, fresh).content.decode()
+
+    new = Credential.objects.get(api_key=fresh.key)
+    old = Credential.objects.get(pk=key.pk)
+    assert (new.label, new.status, new.hourly_limit) == ("main", "ok", key.hourly_limit)
+    assert (old.status, old.label) == ("paused", f"main until {database_now():%Y-%m-%d}")
+    assert Race.objects.get().credential == new
+    assert EventSync.objects.get().credential == new
+    # A budget of its own: the old one's stays what it was, the new one's has only the two calls of the test.
+    assert CallBudget.objects.filter(credential=key).values().get() == budget
+    assert ApiUsage.objects.get(credential=new).calls == 2
+    assert "1 race changed over." in page
+    assert fresh.secret not in page
+    cycle_run(now=database_now(), slot=None)
+    assert lane_run(credential_id=new.pk).outcomes == ["ok"]
+
+
+def test_a_lane_under_way_keeps_its_claim(staff, key, fresh):
+    fence = lane_claim(key.pk)
+    replace(staff, key, fresh)
+    budget = CallBudget.objects.get(credential=key)
+    assert (budget.lane_fence, budget.lane_lease_until > database_now()) == (fence, True)
+
+
+def test_a_new_secret_of_the_same_key_keeps_its_budget(staff, key, stage):
+    old = stage.world.keys[key.api_key]
+    old.secret = "quite-another-secret-0001"
+    spent = ApiUsage.objects.get(credential=key).calls
+    replace(staff, key, old)
+    stored = Credential.objects.get(pk=key.pk)
+    assert (stored.api_secret.reveal(), stored.status, Credential.objects.count()) == (old.secret, "ok", 1)
+    assert sum(ApiUsage.objects.filter(credential=key).values_list("calls", flat=True)) == spent + 2
+
+
+def test_a_key_that_does_not_work_changes_nothing(staff, key, fresh):
+    page = replace(staff, key, fresh, secret="wrong-secret-0000").content.decode()
+    assert "does not accept this key and secret" in page
+    assert "The old key stays in use" in page
+    assert "wrong-secret-0000" not in page
+    assert Credential.objects.get() == key
+    assert Race.objects.get().credential == key
+
+
+def test_a_key_that_misses_upcoming_races_is_asked_about_first(staff, key, fresh):
+    fresh.race_ids.clear()
+    page = replace(staff, key, fresh).content.decode()
+    assert "1 upcoming races of the old one are not among those that it sees" in page
+    assert Race.objects.get().credential == key
+    replace(staff, key, fresh, even_if_unseen="1")
+    assert Race.objects.get().credential.api_key == fresh.key
+
+
+@pytest.mark.parametrize(("before", "after"), [("paused", "paused"), ("refused", "ok")])
+def test_a_paused_key_stays_paused_and_a_refused_one_resumes(staff, key, fresh, before, after):
+    Credential.objects.update(status=before)
+    EventSync.objects.update(failures=3, due_at=from_now(hours=5))
+    replace(staff, key, fresh)
+    assert Credential.objects.get(api_key=fresh.key).status == after
+    assert (EventSync.objects.get().failures == 0) == (before == "refused")
+    assert OrmQ.objects.filter(key="sync").exists()
