@@ -96,6 +96,13 @@ class TimingPartnerAdmin(TestedAdmin):
         what_then = f"What is due is synced {NEXT_CYCLE}." if on else NO_MORE_CALLS
         self.message_user(request, switch_text(changed, on=on, what_then=what_then))
 
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        # One way to save: it leads to the partner's page.
+        one_button = {"show_save_and_add_another": False, "show_save_and_continue": False}
+        return super().add_view(request, form_url, {**(extra_context or {}), **one_button})
+
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         return super().get_form(request, obj, change, **(kwargs | {"form": PartnerForm if obj else OnboardingForm}))
 

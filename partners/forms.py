@@ -52,7 +52,7 @@ class PartnerForm(ModelForm):
 class KeyTestForm(forms.Form):
     """What "Test key" reads of a form that is not saved yet."""
 
-    api_key = forms.CharField(max_length=200)
+    api_key = forms.CharField(max_length=200, widget=forms.TextInput(attrs={"autocomplete": "off"}))
     secret = secret_field()
     key_style = forms.ChoiceField(choices=Credential.KeyStyle.choices)
 

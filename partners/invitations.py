@@ -49,36 +49,51 @@ class Links:
 
 
 def account_for(*, email: str) -> User:
-    """The account of this address, made when there is none; one that was switched off opens again, for a new password.
+    """The account of this address, made when there is none; one that was closed opens again, for a new password.
 
-    Raises InvitationProblem. Locks nothing: two who invite the same person at once get the same account.
+    Raises InvitationProblem. Two who invite the same person at once get the same account.
     """
-    email = email.strip().lower()
-    try:
-        validate_email(email)
-    except ValidationError:
-        raise InvitationProblem(
-            f"“{email[:80]}” is not an e-mail address. Enter one such as mara@example.org."
-        ) from None
-    if len(email) > LONGEST_EMAIL:
-        raise InvitationProblem(f"The address is longer than {LONGEST_EMAIL} characters, which no user name may be.")
-    users = get_user_model()
+    email = _checked(email)
+    users = get_user_model().objects
     with transaction.atomic():
-        known = list(users.objects.filter(Q(username__iexact=email) | Q(email__iexact=email)).order_by("pk")[:2])
-        if len(known) > 1:
-            raise InvitationProblem(f"Two accounts have the address {email}: mend that under Users in the admin first.")
-        if known and (known[0].is_staff or known[0].is_superuser):
-            raise InvitationProblem(f"{email} belongs to staff, who see all races.")
-        user, is_new = (
-            (known[0], False)
-            if known
-            else users.objects.get_or_create(username=email, defaults={"email": email, "password": "!"})
-        )
+        known = list(users.filter(Q(username__iexact=email) | Q(email__iexact=email)).order_by("pk")[:2])
+        if known:
+            user, is_new = _usable(known, email=email), False
+        else:
+            user, is_new = users.get_or_create(username=email, defaults={"email": email})
         if is_new or not user.is_active:
             # Whatever password it had: who comes back sets a new one.
             user.set_unusable_password()
             user.is_active = True
             user.save(update_fields=["password", "is_active"])
+    return user
+
+
+def _checked(email: str) -> str:
+    email = email.strip().lower()
+    try:
+        validate_email(email)
+    except ValidationError:
+        text = f"“{email[:80]}” is not an e-mail address. Enter one such as mara@example.org."
+        raise InvitationProblem(text) from None
+    if len(email) > LONGEST_EMAIL:
+        raise InvitationProblem(f"The address is longer than {LONGEST_EMAIL} characters, which no user name may be.")
+    return email
+
+
+def _usable(known: list[User], *, email: str) -> User:
+    """The one account, if it is this person's and may be given something."""
+    user = known[0]
+    if len(known) > 1:
+        raise InvitationProblem(f"Two accounts have the address {email}: mend that under Users in the admin first.")
+    if user.email.lower() != email:
+        # The mail goes to the account's address, which must be the one that was typed.
+        raise InvitationProblem(f"The user {email} has another address or none: mend that under Users in the admin.")
+    if user.is_staff or user.is_superuser:
+        raise InvitationProblem(f"{email} belongs to staff, who see all races.")
+    if not user.is_active and (user.partner_memberships.exists() or user.race_access.exists()):  # type: ignore[attr-defined]
+        # Not closed because a partner left: somebody shut this person out, and other races would open, too.
+        raise InvitationProblem(f"The account {email} was switched off: switch it on under Users in the admin first.")
     return user
 
 

@@ -14,6 +14,7 @@ from partners.models import Credential, TimingPartner
 from partners.onboarding import credential_try, secret_store, secret_try, tested_key_store
 from partners.secret import Secret
 from races.models import Race
+from sync.core.time_words import counted
 from sync.models import EventSync
 from sync.services.key_releases import key_release
 
@@ -88,7 +89,7 @@ def _must_see_all(credential: Credential, report: CredentialReport, *, now: date
     if unseen:
         more = f" and {len(unseen) - NAMED} more" if len(unseen) > NAMED else ""
         raise UnseenRaces(
-            f"The new key works, but {len(unseen)} upcoming races of the old one are not among those that it sees: "
+            f"The new key works, but it does not see {counted(len(unseen), 'upcoming race')} of the old one: "
             f"{', '.join(unseen[:NAMED])}{more}. They would not be synced. Is it this company's key? If so, replace "
             "it all the same.",
             field="api_key",

@@ -24,7 +24,7 @@ from sync.web.staff_partner import partner_to_change
 
 SWITCH = "races.change_race"
 ROTATE = "partners.add_credential", "partners.change_credential"
-LEAVE = "partners.change_timingpartner", "partners.delete_partnermembership"
+LEAVE = "partners.change_timingpartner"
 ERASE = "partners.delete_timingpartner"
 
 
@@ -35,13 +35,7 @@ def partner_races_choose(request: HttpRequest, slug: str) -> HttpResponse:
     partner, now = partner_to_change(request, slug, needed), database_now()
     if request.method == "POST":
         switched = races_choose(partner=partner, shown=_ids(request, "shown"), ticked=_ids(request, "race"), now=now)
-        done = [
-            text
-            for text, number in (("switched off", switched.off), ("switched on", switched.on))
-            for text in [f"{counted(number, 'race')} {text}"]
-            if number
-        ]
-        messages.success(request, f"{' and '.join(done).capitalize()}." if done else "Nothing changed.")
+        messages.success(request, f"{counted(switched.off, 'race')} switched off, {switched.on} switched on.")
         return redirect("partner_page", slug)
     context = {
         "partner": partner,
@@ -107,7 +101,7 @@ def _rotate(request: HttpRequest, key: Credential, form: forms.Form) -> None:
 @require_http_methods(["GET", "POST"])
 def partner_leave(request: HttpRequest, slug: str) -> HttpResponse:
     erase = request.POST.get("data") == "erase"
-    partner, now = partner_to_change(request, slug, *LEAVE, *([ERASE] if erase else [])), database_now()
+    partner, now = partner_to_change(request, slug, LEAVE, *([ERASE] if erase else [])), database_now()
     problem = ""
     if request.method == "POST":
         try:
@@ -126,7 +120,6 @@ def partner_leave(request: HttpRequest, slug: str) -> HttpResponse:
     context = {
         "partner": partner,
         "counts": erasure_counts(partner),
-        "people": partner.memberships.count(),
         "keys": partner.credentials.exclude(api_key__startswith=offboarding.GONE).count(),
         "may_erase": request.user.has_perm(ERASE),
         "problem": problem,
@@ -136,7 +129,8 @@ def partner_leave(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _left_text(left: offboarding.Left, *, erase: bool) -> str:
-    gone = f"{counted(left.keys, 'key')} deleted, access of {left.people} taken, {counted(left.links, 'link')} revoked"
+    people = "1 person lost" if left.people == 1 else f"{left.people} people lost"
+    gone = f"{counted(left.keys, 'key')} deleted, {people} access, {counted(left.links, 'link')} revoked"
     closed = f", {counted(left.accounts, 'account')} closed" if left.accounts else ""
     then = "Its data is being erased: this page counts what is left." if erase else "Its data is kept as it was."
     return f"Off-boarded: {gone}{closed}. {then}"

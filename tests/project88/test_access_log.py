@@ -1,4 +1,4 @@
-"""The web server's log never has the token of a share link."""
+"""The web server's log never has the token of a share link, nor of a link to set a password."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from gunicorn.config import Config
 
 from project88.access_log import AccessLogger
+from project88.share_tokens import without_share_tokens
 
 TOKEN = "Zr4-uM_0aVb9c8d7e6f5g4h3i2j1k0lmnopqrstuvwx"
 
@@ -22,3 +23,7 @@ def test_a_request_for_a_share_is_logged_without_its_token():
 
     assert atoms["r"] == "GET /share/…/live/ HTTP/1.1"
     assert not any(TOKEN in str(value) for value in atoms.values())
+
+
+def test_a_link_to_set_a_password_is_logged_without_its_token():
+    assert without_share_tokens(f"GET /password/set/Mw/dik022-{TOKEN}/ HTTP/1.1") == "GET /password/set/Mw/…/ HTTP/1.1"

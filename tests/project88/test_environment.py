@@ -157,3 +157,23 @@ def test_a_dotenv_file_fills_in_what_the_environment_does_not_say(put, monkeypat
     del os.environ["SECOND_OF_88"]
     environment.read_dotenv(tmp_path)
     assert (os.environ["FIRST_OF_88"], os.environ["SECOND_OF_88"]) == ("environment", "file")
+
+
+def test_without_a_mail_server_mails_go_to_the_console(put):
+    put(EMAIL_URL="")
+    assert environment.email("EMAIL_URL") == {"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend"}
+
+
+def test_a_mail_server_is_an_address_with_its_password(put):
+    put(EMAIL_URL="smtp+tls://crew:pass%2Fword@mail.example.org:587")
+    found = environment.email("EMAIL_URL")
+    assert (found["EMAIL_HOST"], found["EMAIL_PORT"], found["EMAIL_USE_TLS"]) == ("mail.example.org", 587, True)
+    assert (found["EMAIL_HOST_USER"], found["EMAIL_HOST_PASSWORD"]) == ("crew", "pass/word")
+
+
+@pytest.mark.parametrize("url", ["https://crew:canary-1@mail.example.org", "smtp://", "smtp://crew:canary-1@host:port"])
+def test_what_is_no_mail_server_is_refused_and_its_password_not_repeated(put, url):
+    put(EMAIL_URL=url)
+    with pytest.raises(ImproperlyConfigured, match="EMAIL_URL must be smtp://") as refusal:
+        environment.email("EMAIL_URL")
+    assert "canary-1" not in str(refusal.value)

@@ -36,7 +36,7 @@ def test_access_keys_and_links_go_at_once_and_the_data_stays(boss, race, directo
     client = log_in(member)
     shown = leave(boss, race.partner).content.decode()
 
-    assert "1 key deleted, access of 2 taken, 1 link revoked, 2 accounts closed" in shown
+    assert "1 key deleted, 2 people lost access, 1 link revoked, 2 accounts closed" in shown
     assert client.get(reverse("race_page", args=[race.pk])).status_code == 302
     director.refresh_from_db()
     assert not director.is_active

@@ -91,16 +91,28 @@ def test_who_has_a_password_already_gets_no_link(boss, race):
     assert PartnerMembership.objects.get().user == user
 
 
+def test_who_was_shut_out_is_not_let_in_by_an_invitation_elsewhere(boss, race):
+    user = UserFactory(username="mara@example.test", email="mara@example.test", is_active=False)
+    elsewhere = PartnerMembershipFactory(user=user)
+    assert "was switched off" in invite(boss, race).content.decode()
+    elsewhere.delete()
+    invite(boss, race)
+    user.refresh_from_db()
+    assert (user.is_active, user.has_usable_password()) == (True, False)
+
+
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [
         ({"email": "nobody"}, "is not an e-mail address"),
         ({"scope": "some"}, "Tick at least one race"),
         ({"email": "chief@example.test"}, "belongs to staff"),
+        ({"email": "other@example.test"}, "has another address or none"),
     ],
 )
 def test_a_wrong_invitation_says_why_and_gives_nothing(boss, race, fields, problem):
     UserFactory(username="chief", email="chief@example.test", is_staff=True)
+    UserFactory(username="other@example.test")
     assert problem in invite(boss, race, **fields).content.decode()
     assert mail.outbox == []
     assert not PartnerMembership.objects.exists()

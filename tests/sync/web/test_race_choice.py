@@ -29,7 +29,7 @@ def test_an_unticked_race_is_switched_off_and_a_ticked_one_comes_back(boss, race
     assert boss.get(url).content.decode().count("checked") == 3
 
     answer = boss.post(url, {"shown": [race.pk, other.pk], "race": [other.pk]}, follow=True)
-    assert "1 race switched off." in answer.content.decode()
+    assert "1 race switched off, 0 switched on." in answer.content.decode()
     assert EventSync.objects.get(event=event).due_at is None
     found_meanwhile.refresh_from_db()
     assert found_meanwhile.sync_enabled
