@@ -13,6 +13,7 @@ from django.contrib import admin
 from django.urls import URLPattern, get_resolver, reverse
 from django.utils.http import urlencode
 
+from partners.models import Credential
 from sync.models import Policy
 
 # Not measured: they change something and lead to a page that is, or they are no page of ours.
@@ -23,6 +24,12 @@ NO_PAGES = {
     "share_link_revoke": "POST",
     "login": "leads who is logged in to the list of races",
     "logout": "POST",
+    "invitation_again": "POST",
+    "access_take": "POST",
+    "password_reset": "a form and nothing else",
+    "password_reset_done": "a sentence",
+    "password_reset_confirm": "leads to a form and nothing else",
+    "password_reset_complete": "a sentence",
     "favicon": "leads to a static file",
 }
 
@@ -163,6 +170,10 @@ def _staff_pages(world: World) -> Iterator[Address]:
         "partner_races": Kind.FRAGMENT,
     }.items():
         yield Address(name=name, url=reverse(name, args=[world.partner_slug]), kind=kind, is_staff_only=True)
+    for name in ("partner_access", "partner_races_choose", "partner_leave"):
+        yield Address(name=name, url=reverse(name, args=[world.partner_slug]), is_staff_only=True)
+    key_pk = Credential.objects.filter(partner__slug=world.partner_slug).values_list("pk", flat=True)[0]
+    yield Address(name="key_rotate", url=reverse("key_rotate", args=[world.partner_slug, key_pk]), is_staff_only=True)
     yield _staff("runs")
     for variant, query in {
         "partner": {"partner": world.partner_slug},

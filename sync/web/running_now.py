@@ -132,7 +132,7 @@ def _backfill(row, *, now: datetime) -> BackfillRow:
         partner_slug=partner.slug if partner else "",
         word=word,
         note=note,
-        command="" if word == "Running" else command_of(row),
+        command="" if word in {"Running", "Waiting"} else command_of(row),
         kind=kind,
         icon=ICONS[kind],
         done=row.done,

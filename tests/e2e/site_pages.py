@@ -14,6 +14,7 @@ from django.db.models import Model
 from django.test import RequestFactory
 from django.urls import URLPattern, reverse
 
+from partners.models import Credential
 from project88.urls import urlpatterns
 
 
@@ -50,6 +51,10 @@ def _partner(places: Places) -> tuple[object, ...]:
     return (places.partner_slug,)
 
 
+def _key_of(places: Places) -> int:
+    return Credential.objects.filter(partner__slug=places.partner_slug).values_list("pk", flat=True)[0]
+
+
 PAGES: Mapping[str, Callable[[Places], tuple[object, ...]]] = {
     "race_list": _nothing,
     "race_page": _race,
@@ -76,7 +81,16 @@ PAGES: Mapping[str, Callable[[Places], tuple[object, ...]]] = {
     "partner_page": _partner,
     "partner_ahead": _partner,
     "partner_races": _partner,
+    "partner_access": _partner,
+    "partner_races_choose": _partner,
+    "partner_leave": _partner,
+    "key_rotate": lambda places: (places.partner_slug, _key_of(places)),
     "login": _nothing,
+    "password_reset": _nothing,
+    "password_reset_done": _nothing,
+    # A link that was used already.
+    "password_reset_confirm": lambda _places: ("Mw", "used-0123456789"),
+    "password_reset_complete": _nothing,
 }
 # Parts of a page that ask again by themselves; `live_base.html` includes the same templates.
 POLLED = {
@@ -89,9 +103,18 @@ POLLED = {
     "export_changes_count",
 }
 FILES = {"runs_csv", "export_changes_csv", "export_download", "favicon"}
-POSTED = {"sync_now", "event_sync_now", "start_list_export", "share_link_revoke", "logout"}
+POSTED = {
+    "sync_now",
+    "event_sync_now",
+    "start_list_export",
+    "share_link_revoke",
+    "invitation_again",
+    "access_take",
+    "logout",
+}
 
-WITHOUT_LOGIN = {"login", "share_page"}
+PASSWORD = {"password_reset", "password_reset_done", "password_reset_confirm", "password_reset_complete"}
+WITHOUT_LOGIN = {"login", "share_page"} | PASSWORD
 # Ask by themselves for what is new, and without JavaScript load again.
 LIVE = {"race_list", "race_page", "event_page", "share_page", "operations", "partner_page"}
 
