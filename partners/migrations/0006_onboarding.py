@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('partners', '0003_call_places_and_used_elsewhere'),
+        ('partners', '0005_header_style_by_default'),
     ]
 
     operations = [
