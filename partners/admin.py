@@ -13,6 +13,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django_q.tasks import async_task
 
+from partners import accounts_admin, audit_admin  # noqa: F401 - each registers its own
+from partners.access_admin import AccessAdmin
+from partners.audit import Action, actor_of, audit_note
 from partners.credential_problems import CredentialProblem
 from partners.forms import NewKeyForm, OnboardingForm, PartnerForm, StoredKeyForm
 from partners.gate import database_now
@@ -22,6 +25,7 @@ from partners.onboarding import (
     DISCOVERY_QUEUE,
     DISCOVERY_TASK,
     credential_verify,
+    onboarded_detail,
     secret_store,
     status_detail,
     tested_key_store,
@@ -90,9 +94,11 @@ class TimingPartnerAdmin(TestedAdmin):
 
     def _switch(self, request: HttpRequest, queryset: QuerySet[TimingPartner], *, on: bool) -> None:
         partners = list(queryset)
-        switched = partners_switch(partner_ids=[partner.pk for partner in partners], on=on)
-        changed = [partner for partner in partners if partner.pk in switched]
-        self.log_all(request, changed, "Resumed." if on else "Paused.")
+        action = Action.PARTNER_RESUMED if on else Action.PARTNER_PAUSED
+        with transaction.atomic():
+            switched = partners_switch(partner_ids=[partner.pk for partner in partners], on=on)
+            changed = [partner for partner in partners if partner.pk in switched]
+            self.note_all(request, changed, action, "Resumed." if on else "Paused.", now=database_now())
         what_then = f"What is due is synced {NEXT_CYCLE}." if on else NO_MORE_CALLS
         self.message_user(request, switch_text(changed, on=on, what_then=what_then))
 
@@ -131,12 +137,17 @@ class TimingPartnerAdmin(TestedAdmin):
         return obj.race_count
 
     def save_model(self, request: HttpRequest, obj: TimingPartner, form: Any, change: bool) -> None:
-        if change:
-            super().save_model(request, obj, form, change)
-            return
-        tested_key_store(
-            partner=obj, credential=form.credential, report=form.report, now=database_now(), with_history=True
-        )
+        now, by = database_now(), actor_of(request)
+        with transaction.atomic():
+            if change:
+                super().save_model(request, obj, form, change)
+                self._note_changes(request, obj, form)
+                return
+            stored = tested_key_store(
+                partner=obj, credential=form.credential, report=form.report, now=now, with_history=True
+            )
+            detail = onboarded_detail(stored)
+            audit_note(action=Action.PARTNER_ONBOARDED, by=by, target=obj, detail=detail, now=now)
         self.message_user(request, f"{form.report.detail} Its races are looked for now, then its history is loaded.")
 
     def response_add(
@@ -146,6 +157,21 @@ class TimingPartnerAdmin(TestedAdmin):
         if IS_POPUP_VAR in request.POST:
             return super().response_add(request, obj, post_url_continue)
         return HttpResponseRedirect(reverse("partner_page", args=[obj.slug]))
+
+    def _note_changes(self, request: HttpRequest, obj: TimingPartner, form: Any) -> None:
+        now, by, fields = database_now(), actor_of(request), list(form.changed_data)
+        if "is_active" in fields:
+            fields.remove("is_active")
+            action = Action.PARTNER_RESUMED if obj.is_active else Action.PARTNER_PAUSED
+            audit_note(action=action, by=by, target=obj, now=now)
+        if fields:
+            # Their names only: one of them is an address of a person.
+            detail = {"fields": ", ".join(fields)}
+            audit_note(action=Action.PARTNER_CHANGED, by=by, target=obj, detail=detail, now=now)
+
+    def delete_model(self, request: HttpRequest, obj: TimingPartner) -> None:
+        audit_note(action=Action.PARTNER_DELETED, by=actor_of(request), target=obj, now=database_now())
+        super().delete_model(request, obj)
 
     def why_kept(self, obj: TimingPartner) -> str:
         if obj.races.exists():  # type: ignore[attr-defined]
@@ -212,16 +238,30 @@ class CredentialAdmin(TestedAdmin):
         return credential.api_key
 
     def save_model(self, request: HttpRequest, obj: Credential, form: Any, change: bool) -> None:
-        now = database_now()
+        now, by = database_now(), actor_of(request)
         if not change:
-            tested_key_store(partner=obj.partner, credential=obj, report=form.report, now=now, with_history=False)
+            with transaction.atomic():
+                stored = tested_key_store(
+                    partner=obj.partner, credential=obj, report=form.report, now=now, with_history=False
+                )
+                audit_note(action=Action.KEY_ADDED, by=by, target=obj, detail=onboarded_detail(stored), now=now)
             self.message_user(request, f"{form.report.detail} Its races are looked for now.")
             return
-        # Only what the form holds: a lane may have written the key's status since it was read.
-        obj.save(update_fields=["label", "hourly_limit"])
+        fields = {name: [form.initial[name], form.cleaned_data[name]] for name in form.changed_data if name != "secret"}
+        with transaction.atomic():
+            # Only what the form holds: a lane may have written the key's status since it was read.
+            obj.save(update_fields=["label", "hourly_limit"])
+            if fields:
+                audit_note(action=Action.KEY_CHANGED, by=by, target=obj, detail=fields, now=now)
+            if form.new_secret:
+                secret_store(credential=obj, api_secret=form.new_secret, report=form.report, now=now)
+                audit_note(action=Action.SECRET_CHANGED, by=by, target=obj, now=now)
         if form.new_secret:
-            secret_store(credential=obj, api_secret=form.new_secret, report=form.report, now=now)
             self.message_user(request, f"The new secret works. {form.report.detail}")
+
+    def delete_model(self, request: HttpRequest, obj: Credential) -> None:
+        audit_note(action=Action.KEY_DELETED, by=actor_of(request), target=obj, now=database_now())
+        super().delete_model(request, obj)
 
     def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
         if "_verify" not in request.POST:
@@ -246,7 +286,7 @@ class CredentialAdmin(TestedAdmin):
 
     def _verify(self, request: HttpRequest, credential: Credential) -> None:
         try:
-            report = credential_verify(credential, database_now())
+            report = credential_verify(credential, by=actor_of(request), now=database_now())
         except CredentialProblem as problem:
             text, level = problem.text, messages.ERROR
         else:
@@ -257,9 +297,10 @@ class CredentialAdmin(TestedAdmin):
     @admin.action(description="Pause selected keys: no call is made with them", permissions=["run"])
     def pause_keys(self, request: HttpRequest, queryset: QuerySet[Credential]) -> None:
         credentials = list(queryset.select_related("partner"))
-        paused = keys_pause(key_ids=[credential.pk for credential in credentials])
-        changed = [credential for credential in credentials if credential.pk in paused]
-        self.log_all(request, changed, "Paused.")
+        with transaction.atomic():
+            paused = keys_pause(key_ids=[credential.pk for credential in credentials])
+            changed = [credential for credential in credentials if credential.pk in paused]
+            self.note_all(request, changed, Action.KEY_PAUSED, "Paused.", now=database_now())
         self.message_user(request, switch_text(changed, on=False, what_then=NO_MORE_CALLS))
         if any(credential.status == Credential.Status.REFUSED for credential in credentials):
             self.message_user(request, "A refused key makes no calls anyway.", messages.WARNING)
@@ -267,25 +308,29 @@ class CredentialAdmin(TestedAdmin):
     @admin.action(description="Resume selected paused keys", permissions=["run"])
     def resume_keys(self, request: HttpRequest, queryset: QuerySet[Credential]) -> None:
         credentials = list(queryset.select_related("partner"))
-        resumed = keys_resume(key_ids=[credential.pk for credential in credentials])
-        changed = [credential for credential in credentials if credential.pk in resumed]
-        self.log_all(request, changed, "Resumed.")
+        with transaction.atomic():
+            resumed = keys_resume(key_ids=[credential.pk for credential in credentials])
+            changed = [credential for credential in credentials if credential.pk in resumed]
+            self.note_all(request, changed, Action.KEY_RESUMED, "Resumed.", now=database_now())
         self.message_user(request, switch_text(changed, on=True, what_then=f"What is due is synced {NEXT_CYCLE}."))
         if any(credential.status == Credential.Status.REFUSED for credential in credentials):
             self.message_user(request, "A refused key resumes when it is verified.", messages.WARNING)
 
     @admin.action(description="Look for races of selected keys now", permissions=["run"])
     def discover_keys(self, request: HttpRequest, queryset: QuerySet[Credential]) -> None:
-        asked_at = database_now().isoformat()
+        now = database_now()
         credentials = list(queryset.select_related("partner"))
-        for credential in credentials:
-            transaction.on_commit(partial(async_task, DISCOVERY_TASK, credential.pk, asked_at, cluster=DISCOVERY_QUEUE))
-        self.log_all(request, credentials, "Asked to look for its races.")
+        with transaction.atomic():
+            for credential in credentials:
+                task = partial(async_task, DISCOVERY_TASK, credential.pk, now.isoformat(), cluster=DISCOVERY_QUEUE)
+                transaction.on_commit(task)
+            self.note_all(request, credentials, Action.DISCOVERY_ASKED, "Asked to look for its races.", now=now)
         self.message_user(request, "Asked: a running cluster looks for their races within seconds.")
 
 
 @admin.register(PartnerMembership)
-class PartnerMembershipAdmin(admin.ModelAdmin):
+class PartnerMembershipAdmin(AccessAdmin):
+    gives = "partner"
     list_display = ["user", "partner"]
     list_select_related = ["user", "partner"]
     search_fields = ["user__username", "user__email", "partner__name", "partner__slug"]

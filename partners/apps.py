@@ -5,4 +5,4 @@ class PartnersConfig(AppConfig):
     name = "partners"
 
     def ready(self) -> None:
-        from partners import checks  # noqa: F401 - registers itself
+        from partners import audit_logins, checks  # noqa: F401 - each registers itself

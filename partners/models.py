@@ -7,6 +7,7 @@ import zoneinfo
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
+from django.core.serializers.json import DjangoJSONEncoder
 from django.core.validators import MinValueValidator
 from django.db import models
 
@@ -162,3 +163,48 @@ class PartnerMembership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} · {self.partner}"
+
+
+class AuditEntry(models.Model):
+    """Somebody did something, and from where. Written by `partners.audit` only.
+
+    A trigger refuses every change and every DELETE. What it lets through: user and partner become null when their rows
+    go, and once an entry is older than 28 days, the person is blanked (`audit_people_blank`).
+    """
+
+    at = models.DateTimeField()
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    username = models.CharField(
+        max_length=200, blank=True, help_text="As it was then; of a command, the machine's user."
+    )
+    # Without choices: what can be noted is a list in `partners.audit`, not a state of the database.
+    action = models.CharField(max_length=40)
+    object_type = models.CharField(max_length=60, blank=True, help_text="Such as partners.credential.")
+    object_id = models.CharField(max_length=40, blank=True)
+    object_text = models.CharField(max_length=300, blank=True, help_text="What it was called then.")
+    # Its index is below.
+    partner = models.ForeignKey(
+        TimingPartner, null=True, on_delete=models.SET_NULL, related_name="audit_entries", db_index=False
+    )
+    detail = models.JSONField(
+        default=dict, encoder=DjangoJSONEncoder, help_text="Never a secret or contact data. A person is `person`."
+    )
+    address = models.CharField(max_length=120, blank=True, help_text="The browser's, or the command's machine.")
+
+    class Meta:
+        # Nobody can be given the right to add, change or delete one.
+        default_permissions = ("view",)
+        verbose_name = "audit entry"
+        verbose_name_plural = "audit entries"
+        ordering = ["-at", "-pk"]
+        indexes = [
+            # The last of a partner's page, the list by partner, and SET_NULL of an erased partner.
+            models.Index(fields=["partner", "-at"], name="audit_of_partner"),
+            # The list, the latest first, and what is older than the retention time.
+            models.Index(fields=["-at"], name="audit_by_time"),
+            # Whether the same login failed a moment ago.
+            models.Index(fields=["object_type", "object_id", "-at"], name="audit_of_object"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} · {self.object_text}"

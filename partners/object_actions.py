@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -15,6 +16,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from partners.audit import Action, actor_of, audit_note_all
 from partners.rights import may_operate
 
 # A message names so many and counts the rest.
@@ -81,6 +83,13 @@ class ObjectActionsAdmin(admin.ModelAdmin):
         return HttpResponseRedirect(
             reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[object_id])
         )
+
+    def note_all(
+        self, request: HttpRequest, rows: Sequence[Model], action: Action, text: str, *, now: datetime
+    ) -> None:
+        """One line in the audit and one in the history of each, inside the transaction of what they are about."""
+        audit_note_all(action=action, by=actor_of(request), targets=rows, now=now)
+        self.log_all(request, rows, text)
 
     def log_all(self, request: HttpRequest, rows: Iterable[Model], text: str) -> None:
         """One line in the history of each, written with one statement."""

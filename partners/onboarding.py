@@ -19,6 +19,7 @@ from django.utils.text import slugify
 from django_q.tasks import async_task
 
 from partners import gate, providers
+from partners.audit import Action, Actor, audit_note
 from partners.budget import Purpose
 from partners.credential_problems import CredentialProblem, InvalidEntry, credential_problem
 from partners.documents import CredentialReport
@@ -105,6 +106,7 @@ def partner_onboard(
     key_style: str,
     contact_email: str = "",
     label: str = "main",
+    by: Actor,
     now: datetime,
 ) -> Onboarded:
     """Test the key, store a new partner with it, ask for its discovery. Raises CredentialProblem: nothing stored."""
@@ -118,11 +120,17 @@ def partner_onboard(
     credential = Credential(label=label, api_key=api_key, api_secret=api_secret, key_style=key_style)
     _check_entry(credential, "label", "api_key", "key_style")
     report = credential_try(api_key=api_key, api_secret=api_secret, key_style=key_style, now=now)
-    return tested_key_store(partner=partner, credential=credential, report=report, now=now, with_history=False)
+    with transaction.atomic():
+        stored = tested_key_store(
+            partner=partner, credential=credential, report=report, now=now, with_history=False
+        )
+        detail = onboarded_detail(stored)
+        audit_note(action=Action.PARTNER_ONBOARDED, by=by, target=stored.partner, detail=detail, now=now)
+    return stored
 
 
 def credential_add(
-    *, partner: TimingPartner, label: str, api_key: str, api_secret: Secret, key_style: str, now: datetime
+    *, partner: TimingPartner, label: str, api_key: str, api_secret: Secret, key_style: str, by: Actor, now: datetime
 ) -> Onboarded:
     """Test a further key of a partner and store it. Raises CredentialProblem: nothing is stored."""
     if partner.credentials.filter(label=label).exists():
@@ -133,7 +141,17 @@ def credential_add(
     credential = Credential(label=label, api_key=api_key, api_secret=api_secret, key_style=key_style)
     _check_entry(credential, "label", "api_key", "key_style")
     report = credential_try(api_key=api_key, api_secret=api_secret, key_style=key_style, now=now)
-    return tested_key_store(partner=partner, credential=credential, report=report, now=now, with_history=False)
+    with transaction.atomic():
+        stored = tested_key_store(
+            partner=partner, credential=credential, report=report, now=now, with_history=False
+        )
+        audit_note(action=Action.KEY_ADDED, by=by, target=credential, detail=onboarded_detail(stored), now=now)
+    return stored
+
+
+def onboarded_detail(stored: Onboarded) -> dict[str, object]:
+    """For the audit: which key, and what it saw."""
+    return {"key": stored.credential.label, "races": stored.report.races}
 
 
 def _check_entry(row: TimingPartner | Credential, *entered: str) -> None:
@@ -204,7 +222,7 @@ def status_detail(report: CredentialReport) -> str:
     return f"{detail}, {NO_PARTICIPANTS}" if report.participants_readable is False else detail
 
 
-def credential_verify(credential: Credential, now: datetime) -> CredentialReport:
+def credential_verify(credential: Credential, *, by: Actor, now: datetime) -> CredentialReport:
     """Test a stored key and write down what comes back; a refused key that works resumes at once.
 
     Raises CredentialProblem; a refusal is stored, a test that could not be made changes nothing.
@@ -212,14 +230,21 @@ def credential_verify(credential: Credential, now: datetime) -> CredentialReport
     try:
         report = secret_try(credential=credential, api_secret=credential.api_secret, now=now)
     except CredentialProblem as problem:
-        if problem.refused:
-            credential.status, credential.status_detail = Credential.Status.REFUSED, problem.text
-            credential.refused_at = now
-            credential.save(update_fields=["status", "status_detail", "refused_at"])
+        with transaction.atomic():
+            if problem.refused:
+                credential.status, credential.status_detail = Credential.Status.REFUSED, problem.text
+                credential.refused_at = now
+                credential.save(update_fields=["status", "status_detail", "refused_at"])
+            _note_verified(credential, problem.text, by=by, now=now)
         raise
     with transaction.atomic():
         _confirmed(credential, report, now=now)
+        _note_verified(credential, status_detail(report), by=by, now=now)
     return report
+
+
+def _note_verified(credential: Credential, answer: str, *, by: Actor, now: datetime) -> None:
+    audit_note(action=Action.KEY_VERIFIED, by=by, target=credential, detail={"answer": answer}, now=now)
 
 
 def _confirmed(credential: Credential, report: CredentialReport, *, now: datetime) -> None:

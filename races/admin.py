@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from partners.access_admin import AccessAdmin
 from partners.view_only_admin import ViewOnlyAdmin
 from races.models import Participant, ParticipantChange, RaceAccess, StartListExport
 
@@ -79,7 +80,8 @@ class StartListExportAdmin(ViewOnlyAdmin):
 
 
 @admin.register(RaceAccess)
-class RaceAccessAdmin(admin.ModelAdmin):
+class RaceAccessAdmin(AccessAdmin):
+    gives = "race"
     list_display = ["user", "race"]
     list_select_related = ["user", "race"]
     search_fields = ["user__username", "user__email", "race__name"]

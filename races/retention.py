@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from partners.audit import audit_people_blank
 from races.models import Event, Participant, StartListExport
 from races.participant_columns import BLANK
 from races.race_lock import race_lock
@@ -56,13 +57,15 @@ class Blanked:
 
 @dataclass(slots=True, kw_only=True)
 class RetentionReport:
-    """`events` are wholly done. `exports`: remembered start lists that were deleted. `reopened`: events that were
+    """`events` are wholly done. `exports`: remembered start lists that were deleted. `audit`:
+    audit entries that do not name the person any more. `reopened`: events that were
     blanked and do not count as over any more. `finished`: nothing is left."""
 
     events: int = 0
     people: int = 0
     changes: int = 0
     exports: int = 0
+    audit: int = 0
     reopened: int = 0
     finished: bool = False
 
@@ -126,7 +129,9 @@ def retention_apply(
 ) -> RetentionReport:
     """Blank what is over for more than `months` (0: nothing). `stop` is asked between two transactions."""
     report = RetentionReport(
-        reopened=events_reopen(months=months, now=now), exports=exports_to_delete(months=months, now=now).delete()[0]
+        reopened=events_reopen(months=months, now=now),
+        exports=exports_to_delete(months=months, now=now).delete()[0],
+        audit=audit_people_blank(before=months_before(now, months)) if months else 0,
     )
     for blanked in _events_blank(events_to_blank(months=months, now=now), now=now):
         report.events += blanked.done

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -14,6 +15,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from partners.audit import Action, actor_of, audit_note
 from partners.gate import database_now
 from partners.view_only_admin import PartnerFilter, ViewOnlyAdmin
 from races.held_removals import CannotDecide, fingerprint, people_of
@@ -22,6 +24,7 @@ from sync.models import SyncRun
 from sync.services.held_removals import held_removal_decide
 
 Decision = HeldRemoval.Decision
+NOTED = {Decision.CONFIRMED: Action.REMOVAL_CONFIRMED, Decision.DISCARDED: Action.REMOVAL_DISCARDED}
 # What the address of a decision says, and what it does.
 DECISIONS: dict[str, HeldRemoval.Decision] = {"confirm": Decision.CONFIRMED, "discard": Decision.DISCARDED}
 # Enough to see who they are; all of them are in the list of participants.
@@ -95,20 +98,29 @@ class HeldRemovalAdmin(ViewOnlyAdmin):
         if request.method != "POST":
             return self._ask(request, held, word)
         try:
-            people = held_removal_decide(
-                held_id=held.pk,
-                decision=DECISIONS[word],
-                user=request.user,  # type: ignore[arg-type]
-                shown=request.POST.get("shown", ""),
-                now=database_now(),
-            )
+            done = self._decided(request, held, DECISIONS[word])
         except CannotDecide as problem:
             self.message_user(request, str(problem), messages.ERROR)
-            return back
-        done = _done_text(held, DECISIONS[word], people)
-        self.log_change(request, held, done)
-        self.message_user(request, done)
+        else:
+            self.message_user(request, done)
         return back
+
+    def _decided(self, request: HttpRequest, held: HeldRemoval, decision: HeldRemoval.Decision) -> str:
+        """What was done. Raises CannotDecide."""
+        now = database_now()
+        with transaction.atomic():
+            people = held_removal_decide(
+                held_id=held.pk,
+                decision=decision,
+                user=request.user,  # type: ignore[arg-type]
+                shown=request.POST.get("shown", ""),
+                now=now,
+            )
+            done = _done_text(held, decision, people)
+            self.log_change(request, held, done)
+            detail = {"people": people, "held_removal": held.pk}
+            audit_note(action=NOTED[decision], by=actor_of(request), target=held.event, detail=detail, now=now)
+        return done
 
     def _ask(self, request: HttpRequest, held: HeldRemoval, word: str) -> HttpResponse:
         people = list(_named(people_of(held)))

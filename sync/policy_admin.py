@@ -7,10 +7,12 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
+from partners.audit import Action, actor_of, audit_note
 from partners.gate import database_now
 from sync.core.policy import policy_problems
 from sync.models import Policy
@@ -62,7 +64,12 @@ class PolicyAdmin(admin.ModelAdmin):
         return redirect(reverse("admin:sync_policy_change", args=[ONLY]))
 
     def save_model(self, request: HttpRequest, obj: Policy, form: Any, change: bool) -> None:
-        policy_store(obj, now=database_now())
+        now = database_now()
+        with transaction.atomic():
+            policy_store(obj, now=now)
+            if form.changed_data:
+                changes = {name: [form.initial[name], form.cleaned_data[name]] for name in form.changed_data}
+                audit_note(action=Action.POLICY_CHANGED, by=actor_of(request), target=obj, detail=changes, now=now)
 
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
         changes = [f"{name}: {form.initial[name]} → {form.cleaned_data[name]}" for name in form.changed_data]

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from partners.audit import Action, actor_of, audit_note
 from partners.gate import database_now
 from partners.object_actions import ObjectActionsAdmin, switch_text
 from partners.view_only_admin import PartnerFilter, ViewOnlyAdmin
@@ -48,11 +50,12 @@ class AskingAdmin(ObjectActionsAdmin, ViewOnlyAdmin):
             self.message_user(request, f"These have more than {MOST_EVENTS} events: choose fewer.", messages.WARNING)
             return
         ask = events_ask_comparison if compare else events_ask_sync
-        asked = ask(events=events, now=now)
-        what = "full comparison" if compare else "sync"
+        what, action = ("full comparison", Action.COMPARISON_ASKED) if compare else ("sync", Action.SYNC_ASKED)
+        with transaction.atomic():
+            asked = ask(events=events, now=now)
+            self.note_all(request, self._served(rows, asked), action, f"Asked for a {what}.", now=now)
         keys = {event.race.credential_id: event.race.credential for event in asked.waiting}
         places = race_places(keys.values(), now=now, policy=policy) if keys else {}
-        self.log_all(request, self._served(rows, asked), f"Asked for a {what}.")
         level = messages.SUCCESS if asked.waiting else messages.INFO
         if text := asked_text(asked, places=places, what=what):
             self.message_user(request, text, level)
@@ -62,8 +65,15 @@ class AskingAdmin(ObjectActionsAdmin, ViewOnlyAdmin):
             self.message_user(request, "There are no events to ask for yet: run a discovery.", messages.WARNING)
 
     def _served(self, rows: Sequence[Any], asked: Asked) -> list[Any]:
-        events, races = {event.pk for event in asked.waiting}, {event.race_id for event in asked.waiting}
-        return [row for row in rows if row.pk in (races if isinstance(row, Race) else events)]
+        """Of events, those that were asked about: they come with their race."""
+        if self.model is not Race:
+            return list(asked.waiting)
+        races = {event.race_id for event in asked.waiting}
+        return [row for row in rows if row.pk in races]
+
+
+def _switched(*, on: bool) -> Action:
+    return Action.RACE_RESUMED if on else Action.RACE_PAUSED
 
 
 @admin.register(Race)
@@ -97,7 +107,10 @@ class RaceAdmin(AskingAdmin):
         return queryset.defer("credential__api_secret", *(["raw"] if self.is_list(request) else []))
 
     def save_model(self, request: HttpRequest, obj: Race, form: Any, change: bool) -> None:
-        races_switch(race_ids=[obj.pk], on=obj.sync_enabled, now=database_now())
+        now = database_now()
+        if races_switch(race_ids=[obj.pk], on=obj.sync_enabled, now=now):
+            action = _switched(on=obj.sync_enabled)
+            audit_note(action=action, by=actor_of(request), target=obj, now=now)
 
     def view_on_site(self, obj: Race) -> str:
         return reverse("race_page", args=[obj.pk])
@@ -121,10 +134,11 @@ class RaceAdmin(AskingAdmin):
         self._switch(request, queryset, on=True)
 
     def _switch(self, request: HttpRequest, queryset: QuerySet[Race], *, on: bool) -> None:
-        races = list(queryset)
-        switched = races_switch(race_ids=[race.pk for race in races], on=on, now=database_now())
-        changed = [race for race in races if race.pk in switched]
-        self.log_all(request, changed, "Resumed." if on else "Paused.")
+        races, now = list(queryset), database_now()
+        with transaction.atomic():
+            switched = races_switch(race_ids=[race.pk for race in races], on=on, now=now)
+            changed = [race for race in races if race.pk in switched]
+            self.note_all(request, changed, _switched(on=on), "Resumed." if on else "Paused.", now=now)
         off = "Their events left the schedule at once; a visit that has begun still ends."
         then = "Their events are due at once: the next cycle, within 10 s, plans them." if on else off
         self.message_user(request, switch_text(changed, on=on, what_then=then))

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 
+from partners.audit import command_actor
 from partners.gate import database_now
 from partners.models import Credential, TimingPartner
 from partners.onboarding import partner_onboard
@@ -51,6 +52,7 @@ def partners_onboard(keys: Sequence[dict[str, Any]], *, tell: Callable[[str], No
             api_key=key["key"],
             api_secret=Secret(key["secret"]),
             key_style=Credential.KeyStyle.HEADER if number % 2 else Credential.KeyStyle.QUERY,
+            by=command_actor(),
             now=database_now(),
         )
         credentials.append(onboarded.credential)

@@ -30,7 +30,7 @@ def prune_continue(*, now: datetime) -> None:
         now=now,
         stop=lambda: stopping.requested() or time.monotonic() > until,
     )
-    if report.events or report.people or report.reopened:
+    if report.events or report.people or report.reopened or report.audit:
         logger.info(
             "Contact data blanked",
             extra={
@@ -38,6 +38,7 @@ def prune_continue(*, now: datetime) -> None:
                 "events": report.events,
                 "people": report.people,
                 "changes": report.changes,
+                "audit": report.audit,
                 "reopened": report.reopened,
                 "finished": report.finished,
             },

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db import transaction
+
+from partners.audit import Action, Actor, audit_note
 from races.models import Event, Race
 from sync.core.policy import DEFAULT_POLICY, Policy
 from sync.models import SyncRun
@@ -27,9 +30,9 @@ class SyncNowReport:
     runs: tuple[SyncRun, ...]
 
 
-def request(*, race: Race, now: datetime, event_ids: Sequence[int] | None = None) -> str:
+def request(*, race: Race, by: Actor, now: datetime, event_ids: Sequence[int] | None = None) -> str:
     """Put the race's events (or those with these pks) first in their lane and call it; a sentence for the page."""
-    asked = _asked(race=race, now=now, event_ids=event_ids)
+    asked = _asked(race=race, by=by, now=now, event_ids=event_ids)
     waiting = len(asked.waiting)
     if not waiting:
         return "Checked a few seconds ago: nothing to do." if asked.fresh else "It is in line or being synced already."
@@ -37,10 +40,10 @@ def request(*, race: Race, now: datetime, event_ids: Sequence[int] | None = None
 
 
 def run(
-    *, race: Race, now: datetime, event_ids: Sequence[int] | None = None, policy: Policy = DEFAULT_POLICY
+    *, race: Race, by: Actor, now: datetime, event_ids: Sequence[int] | None = None, policy: Policy = DEFAULT_POLICY
 ) -> SyncNowReport:
     """Sync in this process, for the command line. Raises NothingToSync."""
-    waiting = len(_asked(race=race, now=now, event_ids=event_ids, debounce=False, call_lanes=False).waiting)
+    waiting = len(_asked(race=race, by=by, now=now, event_ids=event_ids, debounce=False, call_lanes=False).waiting)
     lane = lane_run(credential_id=race.credential_id, policy=policy)
     events = _events(race, event_ids, now=now)
     runs = SyncRun.objects.filter(event__in=events, started_at__gte=now).select_related("event")
@@ -54,12 +57,16 @@ def _events(race: Race, event_ids: Sequence[int] | None, *, now: datetime) -> li
     return list(events_to_ask(Event.objects.filter(race=race, pk__in=event_ids)))
 
 
-def _asked(*, race: Race, now: datetime, event_ids: Sequence[int] | None, **options: bool) -> Asked:
-    """Raises NothingToSync when no event of them can be served."""
+def _asked(*, race: Race, by: Actor, now: datetime, event_ids: Sequence[int] | None, **options: bool) -> Asked:
+    """Raises NothingToSync when no event of them can be served. A click that changes nothing is not noted."""
     events = _events(race, event_ids, now=now)
     if not events:
         raise NothingToSync("This race has no events yet: run a discovery.")
-    asked = events_ask_sync(events=events, now=now, **options)
+    with transaction.atomic():
+        asked = events_ask_sync(events=events, now=now, **options)
+        if asked.waiting:
+            target = race if event_ids is None else asked.waiting[0]
+            audit_note(action=Action.SYNC_ASKED, by=by, target=target, detail={"events": len(asked.waiting)}, now=now)
     if len(asked.refused) == len(events):
         raise NothingToSync(asked.refused[events[0].pk])
     return asked

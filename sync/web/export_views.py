@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from partners.audit import Action, actor_of, audit_note
 from partners.gate import database_now
 from races.access import visible_races
 from races.export_cells import stamp
@@ -59,7 +61,9 @@ def start_list_export(request: HttpRequest, race_pk: int) -> HttpResponse | Stre
         raise BadRequest(f"No such format: {format[:20]!r}")
     heading = selector.heading_now(race=race, event=event, now=database_now())
     try:
-        export = export_make(race=race, event=event, heading=heading, format=format, made_by=request.user)  # type: ignore[arg-type]
+        with transaction.atomic():
+            export = export_make(race=race, event=event, heading=heading, format=format, made_by=request.user)  # type: ignore[arg-type]
+            _note(request, export, Action.LIST_EXPORTED)
     except NotExportable as reason:
         messages.warning(request, str(reason))
         return redirect("event_page", race_pk, event.pk) if event else redirect("race_page", race_pk)
@@ -69,7 +73,15 @@ def start_list_export(request: HttpRequest, race_pk: int) -> HttpResponse | Stre
 @never_cache
 @require_GET
 def export_download(request: HttpRequest, race_pk: int, export_pk: int) -> StreamingHttpResponse:
-    return _download(_export(request, race_pk, export_pk))
+    export = _export(request, race_pk, export_pk)
+    _note(request, export, Action.LIST_DOWNLOADED)
+    return _download(export)
+
+
+def _note(request: HttpRequest, export: StartListExport, action: Action) -> None:
+    event = export.event.name if export.event else "all"
+    detail = {"list": export.pk, "event": event, "format": export.format, "rows": export.rows}
+    audit_note(action=action, by=actor_of(request), target=export.race, detail=detail, now=database_now())
 
 
 def _download(export: StartListExport) -> StreamingHttpResponse:
@@ -120,6 +132,7 @@ def export_changes_csv(request: HttpRequest, race_pk: int, export_pk: int) -> St
     export = _export(request, race_pk, export_pk)
     zone = zone_of(export.race.timezone)
     compared = selector.export_compared(export, now=database_now())
+    _note(request, export, Action.CHANGES_DOWNLOADED)
     return _attachment(
         changes_csv(compared.changes, zone=zone),
         name=export_filename(export, what="changes", ending="csv", at=compared.as_of),

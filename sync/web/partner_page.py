@@ -14,6 +14,7 @@ from races.models import Race, RaceAccess
 from sync.core.policy import Policy
 from sync.core.tiers import zone_of
 from sync.web.partner_ahead import PartnerAhead, partner_ahead
+from sync.web.partner_audit import AuditLine, audit_lines
 from sync.web.partner_backfills import BackfillRow, backfill_rows
 from sync.web.partner_errors import PartnerErrors, partner_errors
 from sync.web.partner_keys import KeyPanel, key_panels, keys_of
@@ -45,6 +46,7 @@ class PartnerPage:
     now: PartnerNow
     ahead: PartnerAhead
     missing: tuple[Missing, ...]
+    audit: tuple[AuditLine, ...]
 
 
 def partners_with_people() -> QuerySet[TimingPartner]:
@@ -66,6 +68,7 @@ def partner_page(*, partner: TimingPartner, now: datetime, policy: Policy) -> Pa
         now=_now(partner, keys, now=now, policy=policy),
         ahead=partner_ahead(keys, now=now, policy=policy),
         missing=_missing(partner),
+        audit=audit_lines(partner_id=partner.pk, zone=zone_of(partner.timezone), now=now),
     )
 
 

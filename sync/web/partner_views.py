@@ -36,6 +36,7 @@ def partner_page(request: HttpRequest, slug: str) -> HttpResponse:
         "shown": shown.now,
         "ahead": shown.ahead,
         "missing": shown.missing,
+        "audit": shown.audit,
         "banner": shown.now.banner,
         "timezone": zone_of(partner.timezone).key,
     }

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
@@ -13,6 +16,7 @@ from django.utils.cache import patch_cache_control
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from partners.audit import Action, actor_of, audit_note
 from partners.gate import database_now
 from races import share_links as service
 from races.access import may_share, visible_races
@@ -41,14 +45,9 @@ def share_links(request: HttpRequest, race_pk: int) -> HttpResponse:
         except ValueError:
             problem = "No link was made: choose a last day between today and the latest one."
         else:
-            _link, token = service.share_link_create(
-                race=race,
-                label=request.POST.get("label", ""),
-                expires_at=expires_at,
-                created_by=request.user,  # type: ignore[arg-type]
-                now=now,
+            made = request.build_absolute_uri(
+                reverse("share_page", args=[_link_made(request, race, expires_at, now=now)])
             )
-            made = request.build_absolute_uri(reverse("share_page", args=[token]))
     shown = links_selector.share_links_page(race=race, now=now)
     context = {"shown": shown, "made": made, "problem": problem, "may_share": is_sharer, "section": "races"}
     response = render(request, "races/share_links.html", context)
@@ -57,13 +56,33 @@ def share_links(request: HttpRequest, race_pk: int) -> HttpResponse:
     return response
 
 
+def _link_made(request: HttpRequest, race: Race, expires_at: datetime, *, now: datetime) -> str:
+    """The token of a new link. Its label may name a person, so the audit says which link it is by its number."""
+    with transaction.atomic():
+        link, token = service.share_link_create(
+            race=race,
+            label=request.POST.get("label", ""),
+            expires_at=expires_at,
+            created_by=request.user,  # type: ignore[arg-type]
+            now=now,
+        )
+        detail = {"link": link.pk, "until": f"{link.expires_at:%Y-%m-%d %H:%M} UTC"}
+        audit_note(action=Action.LINK_MADE, by=actor_of(request), target=race, detail=detail, now=now)
+    return token
+
+
 @require_POST
 def share_link_revoke(request: HttpRequest, race_pk: int, link_pk: int) -> HttpResponse:
-    links = ShareLink.objects.filter(race_id=race_pk, race__in=visible_races(request.user))
-    link = get_object_or_404(links.select_related("race"), pk=link_pk)
+    links = ShareLink.objects.filter(race_id=race_pk, race__in=visible_races(request.user)).select_related("race")
+    link, now = get_object_or_404(links.defer("race__raw"), pk=link_pk), database_now()
     if not may_share(request.user, link.race):
         raise PermissionDenied
-    if service.share_link_revoke(link=link, revoked_by=request.user, now=database_now()):  # type: ignore[arg-type]
+    with transaction.atomic():
+        revoked = service.share_link_revoke(link=link, revoked_by=request.user, now=now)  # type: ignore[arg-type]
+        if revoked:
+            by, detail = actor_of(request), {"link": link.pk}
+            audit_note(action=Action.LINK_REVOKED, by=by, target=link.race, detail=detail, now=now)
+    if revoked:
         messages.success(request, f"Revoked: {link.label or 'the link'} shows nothing any more.")
     return redirect("share_links", race_pk)
 

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from partners.audit import actor_of
 from partners.gate import database_now
 from races.access import may_sync, visible_races
 from races.models import Event, Race
@@ -208,7 +209,7 @@ def sync_now(request: HttpRequest, race_pk: int, event_pk: int | None = None) ->
         raise PermissionDenied
     events = None if event_pk is None else [_event(request, race_pk, event_pk).pk]
     try:
-        answer = service.request(race=race, now=database_now(), event_ids=events)
+        answer = service.request(race=race, by=actor_of(request), now=database_now(), event_ids=events)
     except service.NothingToSync as reason:
         messages.warning(request, race_status.why_no_sync(race) if str(reason) == RACE_OFF else str(reason))
     else:

@@ -7,6 +7,7 @@ from django.db import IntegrityError
 from django_q.models import OrmQ
 
 from partners import gate
+from partners.audit import command_actor
 from partners.credential_problems import CredentialProblem, InvalidEntry
 from partners.gate import database_now
 from partners.models import ApiUsage, CallBudget, Credential, TimingPartner, TrialCall
@@ -45,6 +46,7 @@ def provider(world, settings):
 def onboard(key, **changes) -> Onboarded:
     entry = {
         "name": "Ridgeline Timing",
+        "by": command_actor(),
         "timezone": "America/Denver",
         "api_key": key.key,
         "api_secret": secret_of(key),
@@ -205,8 +207,8 @@ def test_a_further_key_belongs_to_the_same_partner(key):
     partner = CredentialFactory().partner
     entry = {"partner": partner, "api_key": key.key, "api_secret": secret_of(key), "key_style": "query"}
     with pytest.raises(InvalidEntry, match="has a key labelled main already"):
-        credential_add(**entry, label="main", now=database_now())
-    added = credential_add(**entry, label="second", now=database_now())
+        credential_add(**entry, label="main", by=command_actor(), now=database_now())
+    added = credential_add(**entry, label="second", by=command_actor(), now=database_now())
     assert set(partner.credentials.values_list("label", flat=True)) == {"main", "second"}
     assert added.partner == partner
 
@@ -224,7 +226,7 @@ def test_when_somebody_was_faster_nothing_is_stored_twice(key, monkeypatch):
 
 def test_a_refused_key_that_works_again_resumes_at_once(key):
     credential = stored_key(key, status="refused", status_detail="error 6", refused_at=database_now())
-    credential_verify(credential, database_now())
+    credential_verify(credential, by=command_actor(), now=database_now())
     credential.refresh_from_db()
     assert (credential.status, credential.refused_at) == ("ok", None)
     assert credential.status_detail.startswith("valid, ")
@@ -233,7 +235,7 @@ def test_a_refused_key_that_works_again_resumes_at_once(key):
 
 def test_verifying_passes_the_keys_own_budget(key):
     credential = stored_key(key)
-    credential_verify(credential, database_now())
+    credential_verify(credential, by=command_actor(), now=database_now())
     assert ApiUsage.objects.get(credential=credential).calls == 2
     assert not OrmQ.objects.exists()
     paused = database_now() + gate.PLACE_LASTS
@@ -241,12 +243,12 @@ def test_verifying_passes_the_keys_own_budget(key):
         paused_until=paused, rate_per_hour=700, rate_changed_at=paused
     )
     with pytest.raises(CredentialProblem, match="Not tested: the provider asked this key to pause"):
-        credential_verify(credential, database_now())
+        credential_verify(credential, by=command_actor(), now=database_now())
 
 
 def test_a_key_that_staff_paused_stays_paused_when_it_is_verified(key):
     credential = stored_key(key, status="paused")
-    credential_verify(credential, database_now())
+    credential_verify(credential, by=command_actor(), now=database_now())
     credential.refresh_from_db()
     assert (credential.status, credential.verified_at is None) == ("paused", False)
 
@@ -254,7 +256,7 @@ def test_a_key_that_staff_paused_stays_paused_when_it_is_verified(key):
 def test_a_refusal_at_a_verification_stops_the_key(key):
     credential = CredentialFactory(api_key=key.key, api_secret=Secret("wrong-secret-0000"))
     with pytest.raises(CredentialProblem):
-        credential_verify(credential, database_now())
+        credential_verify(credential, by=command_actor(), now=database_now())
     credential.refresh_from_db()
     assert credential.status == Credential.Status.REFUSED
     assert "error 6" in credential.status_detail
@@ -266,7 +268,7 @@ def test_a_verification_that_says_nothing_about_the_key_changes_nothing(key, wor
     world.faults.add(**fault)
     credential = stored_key(key, status_detail="valid, 4 races, 8 upcoming events")
     with pytest.raises(CredentialProblem):
-        credential_verify(credential, database_now())
+        credential_verify(credential, by=command_actor(), now=database_now())
     credential.refresh_from_db()
     assert (credential.status, credential.status_detail) == ("ok", "valid, 4 races, 8 upcoming events")
 

@@ -6,14 +6,16 @@ import signal
 import time
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from partners.audit import Action, audit_note, command_actor
 from partners.gate import database_now
 from sync.management.terminal import console_on
 from sync.models import Backfill
@@ -61,7 +63,7 @@ class Command(BaseCommand):
             _say_what_would_be(console, scope)
             return
         try:
-            backfill = backfill_claim(scope, restart=options["restart"], now=database_now())
+            backfill = _claimed(scope, restart=options["restart"], now=database_now())
         except BackfillBusy as busy:
             raise CommandError(str(busy), returncode=1) from None
         # SIGTERM ends it like Ctrl-C: at the next page, with everything stored.
@@ -74,6 +76,17 @@ class Command(BaseCommand):
         except Fenced:
             raise CommandError("Another process took this backfill over and goes on with it.", returncode=1) from None
         _say_what_was(console, report)
+
+
+def _claimed(scope: Scope, *, restart: bool, now: datetime) -> Backfill:
+    """Raises BackfillBusy."""
+    detail = {"since": str(scope.since)} if scope.since else {}
+    with transaction.atomic():
+        backfill = backfill_claim(scope, restart=restart, now=now)
+        target = scope.race or scope.partner
+        detail |= {"restart": "yes"} if restart else {}
+        audit_note(action=Action.BACKFILL_STARTED, by=command_actor(), target=target, detail=detail, now=now)
+    return backfill
 
 
 def _day(text: str) -> date:

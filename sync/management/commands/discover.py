@@ -5,6 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from partners.audit import Action, audit_note_all, command_actor
+from partners.gate import database_now
 from partners.models import Credential, TimingPartner
 from sync.management.discovery_terminal import counted, discovery_show
 from sync.management.terminal import console_on
@@ -23,6 +25,7 @@ class Command(BaseCommand):
         console = console_on(self.stdout)
         failed = 0
         keys = _keys(partner)
+        audit_note_all(action=Action.DISCOVERY_ASKED, by=command_actor(), targets=keys, now=database_now())
         for credential in keys:
             report = discovery_show(console, credential)
             failed += report is None or bool(report.problem)

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 
+from partners.audit import command_actor
 from partners.credential_problems import CredentialProblem, InvalidEntry
 from partners.gate import database_now
 from partners.models import Credential, TimingPartner
@@ -79,6 +80,7 @@ def _store(options: dict[str, Any], secret: Secret) -> Onboarded:
             api_key=key,
             api_secret=secret,
             key_style=options["key_style"],
+            by=command_actor(),
             now=database_now(),
         )
     return partner_onboard(
@@ -89,6 +91,7 @@ def _store(options: dict[str, Any], secret: Secret) -> Onboarded:
         api_key=key,
         api_secret=secret,
         key_style=options["key_style"],
+        by=command_actor(),
         now=database_now(),
     )
 

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db.models import QuerySet
 from rich.console import Console
 
+from partners.audit import Action, audit_note, command_actor, entries_to_blank
 from partners.gate import database_now
 from races.models import Event, Participant
 from races.retention import (
@@ -50,7 +51,11 @@ class Command(BaseCommand):
         if options["dry_run"]:
             _say_what_would_be(console, events, months=months, now=now)
             return
-        progress = _Progress(console, events=events.count(), people=people_to_blank(events))
+        number, people = events.count(), people_to_blank(events)
+        # Before it begins: it works in many transactions, and one that is stopped was begun by somebody, too.
+        detail = {"months": months, "events": number, "people": people}
+        audit_note(action=Action.PRUNED, by=command_actor(), target=None, detail=detail, now=now)
+        progress = _Progress(console, events=number, people=people)
         try:
             report = retention_apply(months=months, now=now, tell=progress.show)
         except KeyboardInterrupt:
@@ -74,6 +79,8 @@ def _say_what_would_be(console: Console, events: QuerySet[Event], *, months: int
         f"{counted(exports_to_delete(months=months, now=now).count(), 'remembered export')} deleted. "
         "Nothing was changed."
     )
+    if months and (lines := entries_to_blank(before=months_before(now, months)).count()):
+        console.print(f"{counted(lines, 'audit line')} would not name the person any more.")
     for event in events.select_related("race").only("name", "starts_at", "provider_event_id", "race__name")[:LISTED]:
         console.print(f"  {event.starts_at:%Y-%m-%d}  {event.provider_event_id}  {event.name} of {event.race.name}")
     if number > LISTED:
@@ -106,6 +113,8 @@ def _say_what_was(console: Console, report: RetentionReport) -> None:
         f"{counted(report.events, 'event')} with {report.people:,} people blanked, {counted(report.changes, 'change')} "
         f"in their history, {counted(report.exports, 'remembered export')} deleted."
     )
+    if report.audit:
+        console.print(f"{counted(report.audit, 'audit line')} without the person from now on.")
     if report.reopened:
         console.print(
             f"{counted(report.reopened, 'event')} that had been blanked before are not long enough over any more: a "

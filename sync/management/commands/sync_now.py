@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from partners.audit import command_actor
 from partners.gate import database_now
 from sync.management.terminal import console_on, working
 from sync.models import Outcome, SyncRun
@@ -36,7 +37,11 @@ class Command(BaseCommand):
         try:
             with working(console, f"Syncing {race.name} …"):
                 report = sync_now.run(
-                    race=race, now=database_now(), event_ids=[event.pk] if event else None, policy=policy_now()
+                    race=race,
+                    by=command_actor(),
+                    now=database_now(),
+                    event_ids=[event.pk] if event else None,
+                    policy=policy_now(),
                 )
         except sync_now.NothingToSync as reason:
             raise CommandError(str(reason), returncode=1) from None

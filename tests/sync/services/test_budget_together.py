@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from partners.audit import command_actor
 from partners.gate import database_now
 from partners.models import ApiUsage
 from partners.runsignup import paging
@@ -63,7 +64,7 @@ def test_lanes_cycles_backfill_discovery_and_clicks_at_once_keep_the_limit(stage
     in_threads(
         again(cycles_and_lane),
         again(cycles_and_lane),
-        again(lambda: sync_now.request(race=race, now=database_now())),
+        again(lambda: sync_now.request(race=race, by=command_actor(), now=database_now())),
         again(lambda: lane_run(credential_id=stage.key.pk)),
         again(lambda: discovery_run(credential_id=stage.key.pk, now=database_now())),
         runner.run,

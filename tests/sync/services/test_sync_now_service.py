@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django_q.models import OrmQ
 
+from partners.audit import command_actor
 from partners.gate import database_now
 from partners.models import CallBudget, Credential
 from races.models import Race
@@ -34,7 +35,7 @@ def race(stage: Stage) -> Race:
 
 
 def request(race: Race, **options) -> str:
-    return sync_now.request(race=race, now=database_now(), **options)
+    return sync_now.request(race=race, by=command_actor(), now=database_now(), **options)
 
 
 def test_a_request_puts_the_events_first_and_calls_the_lane(race, stage):
@@ -94,7 +95,7 @@ def test_a_finished_event_can_be_synced_once_more_and_is_not_scheduled_by_that(s
     stage.discover()
     race = Race.objects.select_related("credential__partner").get()
     assert EventSync.objects.get().due_at is None
-    report = sync_now.run(race=race, now=database_now())
+    report = sync_now.run(race=race, by=command_actor(), now=database_now())
     assert [run.outcome for run in report.runs] == [Outcome.OK]
     assert EventSync.objects.values_list("due_at", "tier", "picked_at").get() == (None, None, None)
     assert_mirror_is_truth(stage.world)
@@ -106,7 +107,7 @@ def test_a_request_that_is_throttled_stays_asked_for(stage):
     stage.discover()
     race = Race.objects.select_related("credential__partner").get()
     stage.world.faults.add(endpoint="participants", status=429, calls=1)
-    report = sync_now.run(race=race, now=database_now())
+    report = sync_now.run(race=race, by=command_actor(), now=database_now())
     assert [run.outcome for run in report.runs] == [Outcome.THROTTLED]
     row = EventSync.objects.get()
     assert (row.due_trigger, row.picked_at) == (Trigger.MANUAL, None)
@@ -126,7 +127,7 @@ def test_a_busy_lane_takes_the_request_over(race, stage, monkeypatch):
 
     def somebody_asks(_path, _params):
         if not said:
-            said.append(sync_now.run(race=race, now=database_now()).lane)
+            said.append(sync_now.run(race=race, by=command_actor(), now=database_now()).lane)
 
     hook_calls(monkeypatch, somebody_asks)
     report = lane_run(credential_id=race.credential_id)
@@ -137,7 +138,7 @@ def test_a_busy_lane_takes_the_request_over(race, stage, monkeypatch):
 
 def test_a_request_without_budget_leaves_the_events_due(race):
     refill(free=2)
-    report = sync_now.run(race=race, now=database_now())
+    report = sync_now.run(race=race, by=command_actor(), now=database_now())
     assert (report.runs, report.events) == ((), 2)
     assert "too few for LOW" in report.lane.stopped
     assert EventSync.objects.filter(due_at__lte=database_now(), picked_at=None).count() == 2

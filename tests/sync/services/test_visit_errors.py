@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from partners.audit import command_actor
 from partners.gate import database_now
 from partners.models import CallBudget, Credential
 from partners.onboarding import credential_replace_secret, credential_verify
@@ -222,7 +223,7 @@ def test_a_key_that_works_again_resumes_after_verify(stage):
     stage.discover()
     stage.world.faults.add(error=6, calls=2)
     assert [run.outcome for run in stage.sync()] == [Outcome.REFUSED]
-    credential_verify(Credential.objects.get(), database_now())
+    credential_verify(Credential.objects.get(), by=command_actor(), now=database_now())
     assert [run.outcome for run in stage.sync()] == [Outcome.OK]
 
 

@@ -1,0 +1,44 @@
+"""Logins of staff, and the failed ones, noted by Django's signals. Imported once the apps are loaded: it connects itself."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.signals import user_logged_in, user_login_failed
+from django.db.models import Q
+from django.dispatch import receiver
+from django.http import HttpRequest
+
+from partners.audit import Action, Actor, audit_note, client_address
+from partners.gate import database_now
+from partners.models import AuditEntry
+
+# Of one account and address once in this time: whoever tries passwords must not fill the table.
+FAILED_ONCE_IN = timedelta(minutes=1)
+
+
+@receiver(user_logged_in)
+def note_login(sender: Any, request: HttpRequest, user: Any, **_more: Any) -> None:
+    if user.is_staff or user.is_superuser:
+        by = Actor(user_id=user.pk, name=user.get_username(), address=client_address(request))
+        audit_note(action=Action.LOGGED_IN, by=by, target=user, now=database_now())
+
+
+@receiver(user_login_failed)
+def note_failed_login(
+    sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **_more: Any
+) -> None:
+    """Only of an account that exists: what else was typed as a name may be a password."""
+    users, name = get_user_model(), credentials.get("username")
+    staff = users._default_manager.filter(Q(is_staff=True) | Q(is_superuser=True))
+    user = staff.filter(**{users.USERNAME_FIELD: name}).first() if isinstance(name, str) and request else None
+    if user is None or request is None:
+        return
+    now, by = database_now(), Actor(user_id=None, name="", address=client_address(request))
+    lately = AuditEntry.objects.filter(
+        object_type=user._meta.label_lower, object_id=str(user.pk), at__gt=now - FAILED_ONCE_IN
+    )
+    if not lately.filter(action=Action.LOGIN_FAILED, address=by.address).exists():
+        audit_note(action=Action.LOGIN_FAILED, by=by, target=user, now=now)
