@@ -1,5 +1,5 @@
-"""Django's admin of accounts and groups; what is done in it is noted. An account is said by its name and its rights, its
-other fields by their names only."""
+"""Django's admin of accounts and groups; what is done in it is noted. Of an account its name and its rights are said,
+of its other fields only that they were changed."""
 
 from __future__ import annotations
 

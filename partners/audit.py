@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db import models, transaction
+from django.db import models
 from django.db.models import Model, Q
 from django.db.models.expressions import CombinedExpression
 from django.http import HttpRequest
@@ -101,19 +101,15 @@ def audit_note(
 
     `detail`: short values, or [old, new]; never a secret or contact data. A person goes under PERSON and nowhere else.
     """
-    _write([_entry(target, action=action, by=by, detail=detail, now=now)])
+    _entry(target, action=action, by=by, detail=detail, now=now).save()
 
 
 def audit_note_all(
     *, action: Action, by: Actor, targets: Iterable[Model], now: datetime, detail: Mapping[str, Any] | None = None
 ) -> None:
     """The same of many objects, with one statement."""
-    _write([_entry(target, action=action, by=by, detail=detail, now=now) for target in targets])
-
-
-def _write(entries: list[AuditEntry]) -> None:
-    with transaction.atomic():
-        AuditEntry.objects.bulk_create(entries)
+    entries = [_entry(target, action=action, by=by, detail=detail, now=now) for target in targets]
+    AuditEntry.objects.bulk_create(entries)
 
 
 def _entry(

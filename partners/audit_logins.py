@@ -1,4 +1,4 @@
-"""Logins of staff, and the failed ones, noted by Django's signals. Imported once the apps are loaded: it connects itself."""
+"""Logins of staff, and the failed ones, noted by Django's signals. To be imported once the apps are loaded."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from django.contrib.auth.models import AbstractBaseUser, Group
 from django_q.models import OrmQ, Schedule, Task
 from django_q.signing import SignedPackage
 
+from partners.audit import Action, Actor, audit_note
 from partners.models import ApiUsage
 from races.models import Event, HeldRemoval, ParticipantChange
 from races.share_links import share_link_create
@@ -46,6 +47,7 @@ def site_rows_make(*, staff: AbstractBaseUser, now: datetime) -> Places:
     _link, token = share_link_create(
         race=race, label="Announcer", expires_at=now + timedelta(days=2), created_by=staff, now=now
     )
+    _audit_make(race, staff=staff, now=now)
     _records_make(race, now=now)
     return Places(
         partner_slug=race.partner.slug,
@@ -99,6 +101,15 @@ def _changes(person: Any, *, now: datetime) -> None:
         ParticipantChange.objects.create(participant=person, at=now - timedelta(minutes=5), kind=kind, changes=changes)
     person.bib, person.last_name = "1207", "Tidewater"
     person.save()
+
+
+def _audit_make(race: Any, *, staff: AbstractBaseUser, now: datetime) -> None:
+    by = Actor(user_id=staff.pk, name=staff.get_username(), address="192.0.2.7")
+    detail = {"key": "main", "races": 12}
+    audit_note(
+        action=Action.PARTNER_ONBOARDED, by=by, target=race.partner, detail=detail, now=now - timedelta(minutes=9)
+    )
+    audit_note(action=Action.SYNC_ASKED, by=by, target=race, detail={"events": 3}, now=now)
 
 
 def _records_make(race: Any, *, now: datetime) -> None:

@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 from django_q.models import OrmQ
 
-from partners.models import ApiUsage, Credential, TimingPartner, TrialCall
+from partners.models import ApiUsage, AuditEntry, Credential, TimingPartner, TrialCall
 from partners.secret import Secret
 from tests.factories import CredentialFactory, PartnerMembershipFactory, RaceFactory, TimingPartnerFactory, UserFactory
 from tests.partners.sandbox_keys import first_key, serve, small_world, what_it_sees
@@ -270,3 +270,30 @@ def test_members_are_chosen_by_search(staff):
     partner, user = TimingPartnerFactory(), UserFactory()
     staff.post(reverse("admin:partners_partnermembership_add"), {"user": user.pk, "partner": partner.pk})
     assert partner.memberships.get().user == user
+
+
+@pytest.mark.usefixtures("provider")
+def test_who_stores_and_tests_keys_is_noted_without_any_secret(staff, key):
+    partners, keys = reverse("admin:partners_timingpartner_add"), reverse("admin:partners_credential_add")
+    staff.post(partners, entry(key, secret=CANARY))
+    staff.post(partners, entry(key))
+    credential = Credential.objects.get()
+    staff.post(change_url(credential), {"label": "main", "hourly_limit": 1000, "secret": key.secret})
+    staff.post(reverse("admin:partners_credential_action", args=[credential.pk, "verify_keys"]))
+    Credential.objects.update(api_secret=Secret(CANARY))
+    staff.post(reverse("admin:partners_credential_action", args=[credential.pk, "verify_keys"]))
+    credential.delete()
+    further = {"partner": credential.partner_id, "label": "second", "api_key": key.key, "key_style": "query"}
+    staff.post(keys, further | {"secret": key.secret, "hourly_limit": 900})
+
+    noted = AuditEntry.objects.exclude(action="logged_in").order_by("pk")
+    assert [(entry.action, entry.object_text) for entry in noted] == [
+        ("partner_onboarded", "Ridgeline Timing"),
+        ("secret_changed", "Ridgeline Timing · main"),
+        ("key_verified", "Ridgeline Timing · main"),
+        ("key_verified", "Ridgeline Timing · main"),
+        ("key_added", "Ridgeline Timing · second"),
+    ]
+    assert [name in noted[3].detail["answer"] for name in ("error 6", CANARY)] == [True, False]
+    written = str(list(AuditEntry.objects.values()))
+    assert not [secret for secret in (CANARY, key.secret, key.key, "crew@example.test") if secret in written]
