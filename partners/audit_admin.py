@@ -43,14 +43,13 @@ class UserFilter(admin.SimpleListFilter):
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ViewOnlyAdmin):
-    list_display = ["at", "who", "what", "object_text", "details", "partner", "address"]
+    list_display = ["at", "who", "what", "about", "details", "address"]
     list_filter = [ActionFilter, PartnerFilter, UserFilter, "at"]
-    list_select_related = ["partner"]
     search_fields = ["username", "object_text", "address"]
     search_help_text = "A part of who it was, of what it was done to, or of the address."
     date_hierarchy = "at"
     ordering = ["-at", "-pk"]
-    fields = ("at", "who", "user", "address", "what", "object_text", "object_type", "object_id", "partner", "details")
+    fields = ("at", "who", "user", "address", "what", "about", "object_type", "object_id", "partner", "details")
     readonly_fields = fields
 
     @admin.display(description="who", ordering="username")
@@ -60,6 +59,10 @@ class AuditEntryAdmin(ViewOnlyAdmin):
     @admin.display(description="what", ordering="action")
     def what(self, entry: AuditEntry) -> str:
         return what_text(entry)
+
+    @admin.display(description="about", ordering="object_text")
+    def about(self, entry: AuditEntry) -> str:
+        return entry.object_text
 
     @admin.display(description="details")
     def details(self, entry: AuditEntry) -> str:
