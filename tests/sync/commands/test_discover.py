@@ -7,7 +7,7 @@ import io
 import pytest
 from django.core.management import CommandError, call_command
 
-from partners.models import Credential
+from partners.models import AuditEntry, Credential
 from races.models import Race
 from tests.factories import CredentialFactory, TimingPartnerFactory
 from tests.partners.sandbox_keys import secret_of, serve, small_world
@@ -52,6 +52,7 @@ def test_all_keys_are_looked_at_and_summed_up(keys):
 def test_one_partner_can_be_chosen(keys):
     assert "1 key looked at, 0 failed." in discover("--partner", "company-2")
     assert set(Race.objects.values_list("credential", flat=True)) == {keys[1].pk}
+    assert list(AuditEntry.objects.values_list("action", "object_text")) == [("discovery_asked", str(keys[1]))]
 
 
 def test_one_failed_key_does_not_stop_the_others_and_ends_with_code_1(keys, world):

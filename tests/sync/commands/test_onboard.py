@@ -11,7 +11,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
 
-from partners.models import Credential, TimingPartner
+from partners.models import AuditEntry, Credential, TimingPartner
 from races.models import Race
 from tests.factories import CredentialFactory, TimingPartnerFactory
 from tests.partners.sandbox_keys import first_key, serve, small_world, what_it_sees
@@ -64,6 +64,9 @@ def test_the_command_stores_the_key_finds_its_races_and_says_what_is_next(onboar
     assert re.search(f"This key's busiest hour: {hour}", said)
     assert "manage.py cluster" in said
     assert "manage.py backfill --partner ridgeline-timing" in said
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.partner, entry.user) == ("partner_onboarded", partner, None)
+    assert entry.detail == {"key": "main", "races": sees.races}
 
 
 def test_no_line_of_the_output_holds_the_secret_or_a_control_sequence(onboard, key):

@@ -7,7 +7,7 @@ import io
 import pytest
 from django.core.management import CommandError, call_command
 
-from partners.models import Credential
+from partners.models import AuditEntry, Credential
 from races.models import Participant, Race
 from sync.models import EventSync
 from sync.services.leases import lane_claim
@@ -50,6 +50,9 @@ def test_an_event_is_synced_alone(race, stage):
     assert f"({race.events[1].event_id}): ok" in said
     assert f"({race.events[0].event_id})" not in said
     assert Participant.objects.count() == 3
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.detail) == ("sync_asked", {"events": 1})
+    assert entry.address.startswith("command line of ")
 
 
 def test_an_id_that_nobody_knows_ends_with_code_2(race):
