@@ -47,7 +47,7 @@ DROP FUNCTION partners_auditentry_never_changed();
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('partners', '0003_call_places_and_used_elsewhere'),
+        ('partners', '0006_onboarding'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
