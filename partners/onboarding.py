@@ -121,9 +121,7 @@ def partner_onboard(
     _check_entry(credential, "label", "api_key", "key_style")
     report = credential_try(api_key=api_key, api_secret=api_secret, key_style=key_style, now=now)
     with transaction.atomic():
-        stored = tested_key_store(
-            partner=partner, credential=credential, report=report, now=now, with_history=False
-        )
+        stored = tested_key_store(partner=partner, credential=credential, report=report, now=now, with_history=False)
         detail = onboarded_detail(stored)
         audit_note(action=Action.PARTNER_ONBOARDED, by=by, target=stored.partner, detail=detail, now=now)
     return stored
@@ -142,9 +140,7 @@ def credential_add(
     _check_entry(credential, "label", "api_key", "key_style")
     report = credential_try(api_key=api_key, api_secret=api_secret, key_style=key_style, now=now)
     with transaction.atomic():
-        stored = tested_key_store(
-            partner=partner, credential=credential, report=report, now=now, with_history=False
-        )
+        stored = tested_key_store(partner=partner, credential=credential, report=report, now=now, with_history=False)
         audit_note(action=Action.KEY_ADDED, by=by, target=credential, detail=onboarded_detail(stored), now=now)
     return stored
 
