@@ -21,10 +21,14 @@ BEGIN
     IF (SELECT max(pg_relation_size(name::regclass)) FROM unnest('{{{all_tables}}}'::text[]) name) > {large} THEN
         TRUNCATE {all_tables};
     END IF;
+    {truncates}
     {deletes}
     {puts_back}
 END $$
 """
+# A trigger keeps these rows from being deleted.
+_KEPT_BY_TRIGGER = "SELECT DISTINCT event_object_table FROM information_schema.triggers WHERE event_manipulation = 'DELETE'"
+_TRUNCATE = "IF EXISTS (SELECT FROM {table}) THEN TRUNCATE {table}; END IF;"
 _PUT_BACK = """
     IF EXISTS ((TABLE {table} EXCEPT TABLE fresh.{table}) UNION ALL (TABLE fresh.{table} EXCEPT TABLE {table})) THEN
         DELETE FROM {table};
@@ -44,11 +48,14 @@ def remember_fresh_database() -> None:
             if cursor.fetchone() == (True,):
                 cursor.execute(f"CREATE TABLE fresh.{table} AS TABLE {table}")
                 filled.append(table)
+        cursor.execute(_KEPT_BY_TRIGGER)
+        kept = sorted(table for (table,) in cursor)
         cursor.execute(
             _FUNCTION.format(
                 all_tables=",".join(tables),
                 large=_LARGE_BYTES,
-                deletes="".join(f"DELETE FROM {table};" for table in tables if table not in filled),
+                truncates="".join(_TRUNCATE.format(table=table) for table in kept),
+                deletes="".join(f"DELETE FROM {table};" for table in tables if table not in {*filled, *kept}),
                 puts_back="".join(_PUT_BACK.format(table=table) for table in filled),
             )
         )
