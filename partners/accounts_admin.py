@@ -65,10 +65,9 @@ class NotedAdmin(admin.ModelAdmin):
             super().delete_queryset(request, queryset)
 
 
-admin.site.unregister([User, Group])
+admin.site.unregister(Group)
 
 
-@admin.register(User)
 class NotedUserAdmin(NotedAdmin, UserAdmin):
     added, changed, deleted = Action.ACCOUNT_ADDED, Action.ACCOUNT_CHANGED, Action.ACCOUNT_DELETED
 

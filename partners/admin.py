@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django_q.tasks import async_task
 
-from partners import accounts_admin, audit_admin  # noqa: F401 - each registers its own
+from partners import audit_admin, user_admin  # noqa: F401 - each registers its own
 from partners.access_admin import AccessAdmin
 from partners.audit import Action, actor_of, audit_note
 from partners.credential_problems import CredentialProblem

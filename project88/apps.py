@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from axes.apps import AppConfig as AxesConfig
 from django.contrib.admin.apps import AdminConfig
 
 
@@ -11,3 +12,9 @@ class Project88AdminConfig(AdminConfig):
     def ready(self) -> None:
         super().ready()
         from project88 import checks  # noqa: F401 - registers itself
+
+
+class LoginRecordsConfig(AxesConfig):
+    """django-axes under a name that says what its rows are."""
+
+    verbose_name = "Logins"

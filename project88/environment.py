@@ -8,6 +8,7 @@ import re
 import secrets
 import warnings
 from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,6 +35,8 @@ _INTERNAL_ENDINGS = (
     "arpa",
 )
 MAIL_SCHEMES = {"smtp", "smtp+tls", "smtp+ssl"}
+# What Django's own check of a deployment asks for.
+SHORTEST_KEY, FEWEST_LETTERS = 50, 5
 
 
 def read_dotenv(project_dir: Path) -> None:
@@ -73,6 +76,33 @@ def words(name: str) -> list[str]:
     return [item.strip() for item in text(name).split(",") if item.strip()]
 
 
+def hosts(*, debug: bool) -> list[str]:
+    """ALLOWED_HOSTS: the names that the pages are served under. Without DEBUG it must be set, and not to "any"."""
+    found = words("ALLOWED_HOSTS")
+    hint = "It is a comma list of the names that the pages are served under, for example sync.example.org."
+    if "*" in found and not debug:
+        raise ImproperlyConfigured(f"ALLOWED_HOSTS is *: links in mails would lead wherever a stranger says. {hint}")
+    if found:
+        return found
+    if not debug:
+        raise ImproperlyConfigured(f"ALLOWED_HOSTS is not set. {hint}")
+    return ["127.0.0.1", "localhost", "[::1]"]
+
+
+def networks(name: str, *, default: str) -> list[IPv4Network | IPv6Network]:
+    """A comma list of addresses and networks: "127.0.0.1, 10.0.0.0/8"."""
+    found = []
+    for word in words(name) or [item.strip() for item in default.split(",")]:
+        try:
+            found.append(ip_network(word))
+        except ValueError as error:
+            raise ImproperlyConfigured(
+                f"{name}: {error}. Write the addresses or networks of the reverse proxies in front of Project88, for "
+                "example 10.0.0.5, 172.18.0.0/16."
+            ) from None
+    return found
+
+
 def secret(name: str, *, debug: bool, var_dir: Path, make: object, hint: str) -> str:
     """A secret variable.
 
@@ -99,6 +129,16 @@ def secret(name: str, *, debug: bool, var_dir: Path, make: object, hint: str) ->
 
 def random_secret_key() -> str:
     return secrets.token_urlsafe(50)
+
+
+def strong_key(value: str, *, debug: bool) -> str:
+    """SECRET_KEY. Without DEBUG one that can be guessed is refused: with it anybody signs a session of their own."""
+    if not debug and (len(value) < SHORTEST_KEY or len(set(value)) < FEWEST_LETTERS or "insecure" in value):
+        raise ImproperlyConfigured(
+            f"SECRET_KEY can be guessed: it needs {SHORTEST_KEY} random characters. Make one with: "
+            'python -c "import secrets; print(secrets.token_urlsafe(50))"'
+        )
+    return value
 
 
 def provider_hosts(name: str, *, default: Sequence[str] = RUNSIGNUP_HOSTS) -> tuple[str, ...]:

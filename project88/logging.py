@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 from partners.runsignup.redaction import redact, without_credentials
 from project88.share_tokens import without_share_tokens
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -53,5 +55,6 @@ class LineFormatter(_RedactingFormatter):
             f"{key}={value!r}" for key, value in _facts(record).items() if key not in {"request", "status_code"}
         )
         line = f"{at} {record.levelname} {record.getMessage()}" + (f" {facts}" if facts else "")
-        line = line.replace("\r", "\\r").replace("\n", "\\n")
+        # A newline would forge a line, an escape sequence would colour or clear somebody's terminal.
+        line = _CONTROL.sub(lambda found: ascii(found[0])[1:-1], line)
         return _clean(f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line)

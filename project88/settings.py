@@ -7,7 +7,6 @@ from pathlib import Path
 
 import environ
 from cryptography.fernet import Fernet
-from django.core.exceptions import ImproperlyConfigured
 
 from project88 import embedded_postgres, environment
 from project88.masked_text import MaskedText
@@ -18,12 +17,15 @@ environment.read_dotenv(BASE_DIR)
 
 DEBUG = environment.boolean("DEBUG", default=False)
 SECRET_KEY = MaskedText(
-    environment.secret(
-        "SECRET_KEY",
+    environment.strong_key(
+        environment.secret(
+            "SECRET_KEY",
+            debug=DEBUG,
+            var_dir=VAR_DIR,
+            make=environment.random_secret_key,
+            hint='Make one with: python -c "import secrets; print(secrets.token_urlsafe(50))"',
+        ),
         debug=DEBUG,
-        var_dir=VAR_DIR,
-        make=environment.random_secret_key,
-        hint='Make one with: python -c "import secrets; print(secrets.token_urlsafe(50))"',
     )
 )
 _credential_keys = environment.fernet_keys(
@@ -37,13 +39,10 @@ _credential_keys = environment.fernet_keys(
     )
 )
 CREDENTIAL_KEYS = [MaskedText(key) for key in _credential_keys]
-ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS") or (["127.0.0.1", "localhost", "[::1]"] if DEBUG else [])
-
-if not ALLOWED_HOSTS:
-    raise ImproperlyConfigured(
-        "ALLOWED_HOSTS is not set. It is a comma list of the names that the pages are served under, for example "
-        "sync.example.org."
-    )
+ALLOWED_HOSTS = environment.hosts(debug=DEBUG)
+# Whose X-Forwarded-For and X-Forwarded-Proto are believed. Nobody outside of this machine comes from its loopback.
+TRUSTED_PROXIES = environment.networks("TRUSTED_PROXIES", default="127.0.0.1, ::1")
+REQUIRE_SECOND_FACTOR = environment.boolean("REQUIRE_SECOND_FACTOR", default=False)
 
 # Keys and secrets are sent to no other host.
 RUNSIGNUP_HOSTS = environment.provider_hosts("RUNSIGNUP_HOSTS")
@@ -84,22 +83,31 @@ INSTALLED_APPS = [
     "django.forms",
     "django_htmx",
     "django_q",
+    "project88.apps.LoginRecordsConfig",
+    "django_otp",
+    "django_otp.plugins.otp_static",
+    "django_otp.plugins.otp_totp",
     "partners",
     "races",
     "sync",
 ]
 MIDDLEWARE = [
+    "project88.client_address.TrustedProxiesMiddleware",
+    # Before whitenoise, so that its files have these headers, too.
+    "project88.security_headers.SecurityHeadersMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "project88.security_headers.SecurityHeadersMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "project88.second_factor_views.SecondFactorMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 # So that a template of ours can give the admin's dates and times their labels.
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
@@ -182,6 +190,15 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+# django-axes asks ours, which counts otherwise, and does not say more than we do.
+AXES_HANDLER = "project88.login_throttle.LoginThrottle"
+AXES_LOCKOUT_CALLABLE = "project88.login_throttle.locked_page"
+AXES_CLIENT_IP_CALLABLE = "project88.client_address.throttle_address"
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+OTP_TOTP_ISSUER = "Project88"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "race_list"
 LOGOUT_REDIRECT_URL = "login"
@@ -216,11 +233,12 @@ CSRF_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 DEFAULT_EXCEPTION_REPORTER_FILTER = "project88.error_reports.ReporterFilter"
+# TrustedProxiesMiddleware lets it through from trusted proxies only.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 if not DEBUG:
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True
     SECURE_SSL_REDIRECT = True
-    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_HSTS_SECONDS = 31_536_000
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SECURE_HSTS_PRELOAD = True

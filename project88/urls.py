@@ -12,6 +12,7 @@ from django.contrib.auth.views import (
 from django.urls import path
 
 from partners.invitations import ForgottenPasswordForm
+from project88 import second_factor_views
 from sync.web import (
     access_views,
     changes_views,
@@ -88,6 +89,12 @@ urlpatterns = [
     path("partners/<slug:slug>/people/<int:user_pk>/again/", access_views.invitation_again, name="invitation_again"),
     path("partners/<slug:slug>/people/<int:user_pk>/take/", access_views.access_take, name="access_take"),
     path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("login/code/", second_factor_views.login_code, name="login_code"),
+    path("second-factor/", second_factor_views.second_factor, name="second_factor"),
+    path("second-factor/begin/", second_factor_views.second_factor_begin, name="second_factor_begin"),
+    path("second-factor/confirm/", second_factor_views.second_factor_confirm, name="second_factor_confirm"),
+    path("second-factor/recovery-codes/", second_factor_views.recovery_codes, name="recovery_codes"),
+    path("second-factor/off/", second_factor_views.second_factor_off, name="second_factor_off"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path(
         "password/forgotten/",

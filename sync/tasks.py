@@ -6,6 +6,7 @@ from datetime import datetime
 
 from partners.gate import database_now
 from partners.models import Credential
+from project88.login_throttle import login_records_prune
 from sync.services import asking, cycles, lanes
 from sync.services.backfill_queue import backfill_ask, backfill_turn, backfills_continue
 from sync.services.discovery import discoveries_start, discovery_run
@@ -83,7 +84,8 @@ def key_released(credential_id: int) -> None:
 
 
 def prune() -> None:
-    """Queue the nightly look for events that are long over."""
+    """Forget old logins, and queue the nightly look for events that are long over."""
+    login_records_prune(now=database_now())
     prune_start()
 
 

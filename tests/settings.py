@@ -4,6 +4,7 @@ import os
 
 # What a developer has in the environment or in .env must not decide what a test sees.
 os.environ["DEBUG"] = "true"
+_SECURITY = ("TRUSTED_PROXIES", "REQUIRE_SECOND_FACTOR")
 for _name in (
     "RUNSIGNUP_REG",
     "RUNSIGNUP_REG_SECRET",
@@ -13,6 +14,7 @@ for _name in (
     "RETENTION_MONTHS",
     "EMAIL_URL",
     "EMAIL_FROM",
+    *_SECURITY,
 ):
     os.environ[_name] = ""
 # Nobody listens there: a test that forgets to bring a provider never reaches the real one.

@@ -91,6 +91,8 @@ PAGES: Mapping[str, Callable[[Places], tuple[object, ...]]] = {
     # A link that was used already.
     "password_reset_confirm": lambda _places: ("Mw", "used-0123456789"),
     "password_reset_complete": _nothing,
+    "login_code": _nothing,
+    "second_factor": _nothing,
 }
 # Parts of a page that ask again by themselves; `live_base.html` includes the same templates.
 POLLED = {
@@ -110,6 +112,10 @@ POSTED = {
     "share_link_revoke",
     "invitation_again",
     "access_take",
+    "second_factor_begin",
+    "second_factor_confirm",
+    "recovery_codes",
+    "second_factor_off",
     "logout",
 }
 

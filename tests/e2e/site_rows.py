@@ -6,6 +6,7 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
+from axes.models import AccessFailureLog, AccessLog
 from django.contrib.auth.models import AbstractBaseUser, Group
 from django_q.models import OrmQ, Schedule, Task
 from django_q.signing import SignedPackage
@@ -120,6 +121,8 @@ def _records_make(race: Any, *, now: datetime) -> None:
     RaceAccessFactory(race=race)
     PartnerMembershipFactory(partner=race.partner)
     Group.objects.create(name="Timing crew")
+    for login in (AccessLog, AccessFailureLog):
+        login.objects.create(username="crew", ip_address="192.0.2.7", user_agent="a browser", path_info="/login/")
     Policy.objects.get_or_create(pk=1)
     Schedule.objects.create(name="cycle again", func="sync.tasks.cycle", cluster="nobody")
     for success in (True, False):
