@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo run test bench pictures lint clean
+.PHONY: demo run test bench pictures lint audit clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.product
@@ -34,6 +34,10 @@ lint: $(VENV)/.developer
 	$(BIN)/lint-imports
 	DEBUG=true $(BIN)/mypy
 	DEBUG=true $(BIN)/python manage.py makemigrations --check --dry-run
+
+# Known vulnerabilities of the packages; says so loudly when it cannot ask.
+audit: $(VENV)/.developer
+	$(BIN)/python .ci/audit.py
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

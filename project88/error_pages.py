@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import Resolver404, resolve
 from django.views.defaults import page_not_found
+
+
+class OwnPagesMiddleware:
+    """Stands behind those that add headers, so that our pages have them, too."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return own_page(request, self.get_response(request))
 
 
 def own_page(request: HttpRequest, response: HttpResponse) -> HttpResponse:

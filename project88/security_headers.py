@@ -6,8 +6,6 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-from project88.error_pages import own_page
-
 POLICY = "; ".join(
     [
         "default-src 'none'",
@@ -38,15 +36,13 @@ PERMISSIONS = ", ".join(f"{name}=()" for name in UNUSED)
 
 
 class SecurityHeadersMiddleware:
-    """Adds the policy to each response; nothing on our pages is inline and nothing comes from another host.
-
-    Django's own page for 404 while developing is inline from top to bottom, so ours is shown instead."""
+    """Adds the policy to each response; nothing on our pages is inline and nothing comes from another host."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = own_page(request, self.get_response(request))
+        response = self.get_response(request)
         response.headers.setdefault("Content-Security-Policy", POLICY)
         response.headers.setdefault("Permissions-Policy", PERMISSIONS)
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
