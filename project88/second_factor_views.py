@@ -130,6 +130,7 @@ def second_factor(request: HttpRequest) -> HttpResponse:
             "is_on": is_on,
             "is_required": service.is_required(user),
             "qr": service.qr_code(device) if device else "",
+            "app_url": device.config_url if device else "",
             "key": service.key_in_words(device) if device else "",
             "codes_left": service.recovery_codes_left(user) if is_on else 0,
         },
