@@ -13,7 +13,10 @@ from typing import Any
 
 import segno
 from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.auth.backends import ModelBackend
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils.crypto import salted_hmac
 from django.utils.safestring import SafeString
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
@@ -45,6 +48,21 @@ def is_required(user: Any) -> bool:
 
 def is_on(user: Any) -> bool:
     return TOTPDevice.objects.filter(user_id=user.pk, confirmed=True).exists()
+
+
+def is_asked(user: Any) -> bool:
+    """`is_on` as it was when the request loaded its user."""
+    known: bool | None = getattr(user, "has_second_factor", None)
+    return is_on(user) if known is None else known
+
+
+class PasswordBackend(ModelBackend):
+    """Django's, which also loads whether the user has a second factor: alone, that would cost each page a query."""
+
+    def get_user(self, user_id: int) -> Any:
+        on = TOTPDevice.objects.filter(user_id=OuterRef("pk"), confirmed=True)
+        user = get_user_model()._default_manager.filter(pk=user_id).annotate(has_second_factor=Exists(on)).first()
+        return user if user and self.user_can_authenticate(user) else None
 
 
 def begun(user: Any) -> TOTPDevice | None:

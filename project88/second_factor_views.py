@@ -47,7 +47,7 @@ class SecondFactorMiddleware:
         name = request.resolver_match.view_name if request.resolver_match else ""
         if name in OPEN or not service.may_have_one(request.user) or request.user.is_verified():  # type: ignore[union-attr]
             return None
-        if service.is_on(request.user):
+        if service.is_asked(request.user):
             return _away(request, "login_code")
         if service.is_required(request.user) and name not in SET_UP:
             return _away(request, "second_factor")

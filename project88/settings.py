@@ -191,7 +191,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "project88.second_factor.PasswordBackend"]
 # django-axes asks ours, which counts otherwise, and does not say more than we do.
 AXES_HANDLER = "project88.login_throttle.LoginThrottle"
 AXES_LOCKOUT_CALLABLE = "project88.login_throttle.locked_page"
