@@ -74,11 +74,6 @@ class Actor:
     address: str
 
 
-def client_address(request: HttpRequest) -> str:
-    """Where a request comes from."""
-    return str(request.META.get("REMOTE_ADDR") or "")
-
-
 def actor_of(request: HttpRequest) -> Actor:
     return Actor(user_id=request.user.pk, name=request.user.get_username(), address=client_address(request))
 

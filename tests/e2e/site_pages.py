@@ -91,7 +91,6 @@ PAGES: Mapping[str, Callable[[Places], tuple[object, ...]]] = {
     # A link that was used already.
     "password_reset_confirm": lambda _places: ("Mw", "used-0123456789"),
     "password_reset_complete": _nothing,
-    "login_code": _nothing,
     "second_factor": _nothing,
 }
 # Parts of a page that ask again by themselves; `live_base.html` includes the same templates.
@@ -104,6 +103,8 @@ POLLED = {
     "partner_live",
     "export_changes_count",
 }
+# Shown in the middle of something only, and looked at by its own tests (test_second_factor.py).
+STEPS = {"login_code"}
 FILES = {"runs_csv", "export_changes_csv", "export_download", "favicon"}
 POSTED = {
     "sync_now",

@@ -94,7 +94,7 @@ def in_words(troubles: dict[str, list[str]]) -> str:
 
 
 def test_every_url_has_its_place_in_the_table_of_pages():
-    kinds = [set(site_pages.PAGES), site_pages.POLLED, site_pages.FILES, site_pages.POSTED]
+    kinds = [set(site_pages.PAGES), site_pages.POLLED, site_pages.STEPS, site_pages.FILES, site_pages.POSTED]
 
     assert sorted(name for kind in kinds for name in kind) == sorted(url_names())
 

@@ -95,7 +95,7 @@ def test_every_kind_of_answer_has_the_strict_headers(reader, places):
 def test_an_error_of_ours_has_them_too(reader, monkeypatch):
     monkeypatch.setattr("sync.web.views.database_now", lambda: 1 / 0)
 
-    response = reader.get(reverse("operations"))
+    response = reader.get(reverse("race_list"))
 
     assert response.status_code == 500
     assert {name: response.get(name) for name in HEADERS} == HEADERS
