@@ -16,8 +16,8 @@ from django.http import HttpRequest, HttpResponse
 
 from partners.audit import Action, actor_of, audit_note
 from partners.gate import database_now
+from partners.rights import ACCOUNT_SWITCHES
 
-SWITCHES = frozenset({"is_active", "is_staff", "is_superuser"})
 REDIRECTED = 302
 
 
@@ -36,7 +36,7 @@ def _changes(form: Any) -> dict[str, Any]:
         old, new = form.initial.get(name), form.cleaned_data[name]
         if name in {"groups", "user_permissions", "permissions"}:
             detail[name] = [_names(old or ()), _names(new)]
-        elif name in SWITCHES:
+        elif name in ACCOUNT_SWITCHES:
             detail[name] = [old, new]
     others = [name for name in form.changed_data if name not in detail]
     return {**detail, "fields": ", ".join(others)} if others else detail

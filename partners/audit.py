@@ -17,6 +17,7 @@ from django.db.models.expressions import CombinedExpression
 from django.http import HttpRequest
 
 from partners.models import AuditEntry, TimingPartner
+from project88.client_address import client_address
 
 NAME_CHARACTERS, TEXT_CHARACTERS, ADDRESS_CHARACTERS = 200, 300, 120
 # The word of `detail` under which a person stands, so that the retention finds it.

@@ -7,13 +7,14 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_in, user_login_failed
-from django.db.models import Q
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from partners.audit import Action, Actor, audit_note, client_address
+from partners.audit import Action, Actor, audit_note
 from partners.gate import database_now
 from partners.models import AuditEntry
+from partners.rights import STAFF_ACCOUNTS, is_staff_account
+from project88.client_address import client_address
 
 # Of one account and address once in this time: whoever tries passwords must not fill the table.
 FAILED_ONCE_IN = timedelta(minutes=1)
@@ -21,7 +22,7 @@ FAILED_ONCE_IN = timedelta(minutes=1)
 
 @receiver(user_logged_in)
 def note_login(sender: Any, request: HttpRequest, user: Any, **_more: Any) -> None:
-    if user.is_staff or user.is_superuser:
+    if is_staff_account(user):
         by = Actor(user_id=user.pk, name=user.get_username(), address=client_address(request))
         audit_note(action=Action.LOGGED_IN, by=by, target=user, now=database_now())
 
@@ -32,7 +33,7 @@ def note_failed_login(
 ) -> None:
     """Only of an account that exists: what else was typed as a name may be a password."""
     users, name = get_user_model(), credentials.get("username")
-    staff = users._default_manager.filter(Q(is_staff=True) | Q(is_superuser=True))
+    staff = users._default_manager.filter(STAFF_ACCOUNTS)
     user = staff.filter(**{users.USERNAME_FIELD: name}).first() if isinstance(name, str) and request else None
     if user is None or request is None:
         return

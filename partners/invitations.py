@@ -26,6 +26,8 @@ from django.template.loader import render_to_string
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
+from partners.rights import is_staff_account
+
 logger = logging.getLogger(__name__)
 
 # The user name is the address, and Django's user names end there.
@@ -89,7 +91,7 @@ def _usable(known: list[User], *, email: str) -> User:
     if user.email.lower() != email:
         # The mail goes to the account's address, which must be the one that was typed.
         raise InvitationProblem(f"The user {email} has another address or none: mend that under Users in the admin.")
-    if user.is_staff or user.is_superuser:
+    if is_staff_account(user):
         raise InvitationProblem(f"{email} belongs to staff, who see all races.")
     if not user.is_active and (user.partner_memberships.exists() or user.race_access.exists()):  # type: ignore[attr-defined]
         # Not closed because a partner left: somebody shut this person out, and other races would open, too.

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, Group, Permission, PermissionsMixin
+from django.db.models import Q
 from django.http import Http404, HttpRequest
 
 Reader: TypeAlias = AbstractBaseUser | AnonymousUser
@@ -24,6 +25,9 @@ GIVEN_BY_ONBOARDING = (
     "partners.{}_partnermembership",
     "races.{}_raceaccess",
 )
+STAFF_ACCOUNTS = Q(is_staff=True) | Q(is_superuser=True)
+# What stands on an account beside its groups.
+ACCOUNT_SWITCHES = frozenset({"is_active", "is_staff", "is_superuser"})
 # What a group may besides looking. Written at each migrate, so a change here needs no migration.
 GROUPS: dict[str, frozenset[str]] = {
     # A single race is switched off with `change_race`; accounts are looked up to give them rights.
@@ -38,7 +42,16 @@ GROUPS: dict[str, frozenset[str]] = {
 
 def is_staff(user: Reader) -> bool:
     """Sees all races and the pages of the operation, changes nothing by that alone."""
-    return bool(user.is_active and (getattr(user, "is_staff", False) or getattr(user, "is_superuser", False)))
+    return bool(user.is_active and is_staff_account(user))
+
+
+def is_superuser(user: Reader) -> bool:
+    return bool(user.is_active and getattr(user, "is_superuser", False))
+
+
+def is_staff_account(user: Reader) -> bool:
+    """Also one that is switched off: what an account is, not what its owner may now."""
+    return bool(getattr(user, "is_staff", False) or getattr(user, "is_superuser", False))
 
 
 def staff_only(user: Reader) -> None:
@@ -47,9 +60,9 @@ def staff_only(user: Reader) -> None:
         raise Http404
 
 
-def may(user: Reader, right: str) -> bool:
-    """Whether staff have one of Django's rights, "app.codename". What others may is in `races.access`."""
-    return is_staff(user) and isinstance(user, PermissionsMixin) and user.has_perm(right)
+def may(user: Reader, *rights: str) -> bool:
+    """Whether staff have all of these rights of Django, "app.codename". What others may is in `races.access`."""
+    return is_staff(user) and isinstance(user, PermissionsMixin) and user.has_perms(rights)
 
 
 def may_operate(user: Reader) -> bool:

@@ -13,6 +13,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from partners.accounts_admin import NotedUserAdmin
 from partners.object_actions import ObjectActionsAdmin
+from partners.rights import is_superuser
 from partners.view_only_admin import ViewOnlyAdmin
 from project88.second_factor import second_factor_forget
 
@@ -26,7 +27,7 @@ class AccountAdmin(ObjectActionsAdmin, NotedUserAdmin):
     object_actions = {"unlock_logins": "Unlock login", "reset_second_factors": "Reset second factor"}
 
     def has_superuser_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.is_active and request.user.is_superuser)
+        return is_superuser(request.user)
 
     @admin.action(description="Unlock the login of selected users: forget failed passwords", permissions=["run"])
     def unlock_logins(self, request: HttpRequest, queryset: QuerySet[User]) -> None:

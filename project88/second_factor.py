@@ -22,6 +22,8 @@ from django.utils.safestring import SafeString
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from partners.rights import is_staff
+
 RECOVERY_CODES = 10
 # Base 32 in small letters: nobody confuses 0 with O or 1 with l.
 LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
@@ -39,7 +41,7 @@ class Checked:
 
 def may_have_one(user: Any) -> bool:
     """Staff; others see so little that nobody asks them for a code."""
-    return bool(user.is_authenticated and (user.is_staff or user.is_superuser))
+    return is_staff(user)
 
 
 def is_required(user: Any) -> bool:

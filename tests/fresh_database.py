@@ -27,7 +27,9 @@ BEGIN
 END $$
 """
 # A trigger keeps these rows from being deleted.
-_KEPT_BY_TRIGGER = "SELECT DISTINCT event_object_table FROM information_schema.triggers WHERE event_manipulation = 'DELETE'"
+_KEPT_BY_TRIGGER = (
+    "SELECT DISTINCT event_object_table FROM information_schema.triggers WHERE event_manipulation = 'DELETE'"
+)
 _TRUNCATE = "IF EXISTS (SELECT FROM {table}) THEN TRUNCATE {table}; END IF;"
 _PUT_BACK = """
     IF EXISTS ((TABLE {table} EXCEPT TABLE fresh.{table}) UNION ALL (TABLE fresh.{table} EXCEPT TABLE {table})) THEN

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from partners.models import Credential, PartnerMembership, TimingPartner
+from partners.rights import STAFF_ACCOUNTS
 from partners.secret import Secret
 from races.models import RaceAccess, ShareLink
 from sync.models import Backfill
@@ -74,7 +75,7 @@ def _people_go(partner: TimingPartner) -> dict[str, int]:
     people = set(members.values_list("user_id", flat=True)) | set(directors.values_list("user_id", flat=True))
     members.delete()
     directors.delete()
-    users = get_user_model().objects.filter(pk__in=people, is_active=True, is_staff=False, is_superuser=False)
+    users = get_user_model().objects.filter(pk__in=people, is_active=True).exclude(STAFF_ACCOUNTS)
     see_nothing = users.filter(partner_memberships=None, race_access=None)
     return {"people": len(people), "accounts": see_nothing.update(is_active=False)}
 

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from partners.gate import database_now
 from partners.invitations import InvitationProblem, Links, account_for, invitation_send, link_lasts
 from partners.models import TimingPartner
+from partners.rights import is_staff_account, may
 from races import director_access
 from races.models import Race
 from sync.core.tiers import zone_of
@@ -53,8 +54,8 @@ def partner_access(request: HttpRequest, slug: str) -> HttpResponse:
         "email": request.POST.get("email", "")[:254],
         "all_races": chosen is None,
         "lasts": link_lasts(),
-        "may_give": request.user.has_perms(GIVE),
-        "may_take": request.user.has_perms(TAKE),
+        "may_give": may(request.user, *GIVE),
+        "may_take": may(request.user, *TAKE),
         "section": "operations",
     }
     return render(request, "partners/partner_access.html", context)
@@ -102,7 +103,7 @@ def _person(partner: TimingPartner, user_pk: int) -> User:
 def invitation_again(request: HttpRequest, slug: str, user_pk: int) -> HttpResponse:
     partner = partner_to_change(request, slug, *GIVE)
     user = _person(partner, user_pk)
-    if user.is_staff or not user.email:
+    if is_staff_account(user) or not user.email:
         raise Http404
     is_member = partner.memberships.filter(user=user).exists()
     races = None if is_member else list(Race.objects.filter(partner=partner, access__user=user).order_by("name"))

@@ -13,6 +13,7 @@ from partners.credential_problems import CredentialProblem
 from partners.forms import KeyTestForm
 from partners.gate import database_now
 from partners.models import Credential
+from partners.rights import may
 from partners.secret import Secret
 from sync.core.time_words import counted
 from sync.services import offboarding
@@ -40,7 +41,7 @@ def partner_races_choose(request: HttpRequest, slug: str) -> HttpResponse:
     context = {
         "partner": partner,
         "races": race_choices(partner=partner, now=now),
-        "may_switch": request.user.has_perm(SWITCH),
+        "may_switch": may(request.user, SWITCH),
         "section": "operations",
     }
     return render(request, "partners/races_choose.html", context)
@@ -121,7 +122,7 @@ def partner_leave(request: HttpRequest, slug: str) -> HttpResponse:
         "partner": partner,
         "counts": erasure_counts(partner),
         "keys": partner.credentials.exclude(api_key__startswith=offboarding.GONE).count(),
-        "may_erase": request.user.has_perm(ERASE),
+        "may_erase": may(request.user, ERASE),
         "problem": problem,
         "section": "operations",
     }
