@@ -30,6 +30,12 @@ NO_PAGES = {
     "password_reset_done": "a sentence",
     "password_reset_confirm": "leads to a form and nothing else",
     "password_reset_complete": "a sentence",
+    "login_code": "a form and nothing else",
+    "second_factor": "a form and nothing else",
+    "second_factor_begin": "POST",
+    "second_factor_confirm": "POST",
+    "recovery_codes": "POST",
+    "second_factor_off": "POST",
     "favicon": "leads to a static file",
 }
 

@@ -42,6 +42,7 @@ _PUT_BACK = """
 def remember_fresh_database() -> None:
     """Keep the rows of the database that was just migrated; from now on they come back after each committing test."""
     with connection.cursor() as cursor:
+        cursor.execute("DROP SCHEMA IF EXISTS fresh CASCADE")
         cursor.execute("CREATE SCHEMA fresh")
         tables = sorted(connection.introspection.django_table_names(only_existing=True, include_views=False))
         filled = []

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from axes.models import AccessFailureLog, AccessLog
 from django.contrib.auth.models import Group
 from django.contrib.contenttypes.models import ContentType
 from django.test import Client
@@ -16,6 +17,7 @@ from django.utils import timezone
 from django_q.models import Task
 from django_q.tasks import async_task
 
+from partners.audit import Action, audit_note, command_actor
 from races.models import HeldRemoval, ParticipantChange, Race, StartListExport
 from races.share_links import share_link_create
 from sync.models import Backfill, Cycle, Heartbeat, SyncRun
@@ -51,6 +53,7 @@ class Side:
             "admin:partners_timingpartner_action": (self.race.partner_id, "pause_partners"),
             "admin:partners_credential_action": (self.race.credential_id, "pause_keys"),
             "admin:races_race_action": (self.race.pk, "sync_now"),
+            "admin:auth_user_action": (self.parts["id"], "unlock_logins"),
             "admin:races_event_action": (self.parts["event_pk"], "sync_now"),
         }
         if address not in actions:
@@ -78,6 +81,8 @@ MISSING: dict[str, Any] = {
     "id": NOBODYS_PK,
     "content_type_id": NOBODYS_PK,
     "slug": "nobody",
+    "key_pk": NOBODYS_PK,
+    "user_pk": NOBODYS_PK,
     "token": "A" * 43,
 }
 
@@ -86,7 +91,16 @@ def rights_world() -> World:
     Heartbeat.objects.create(name="cycle", beat_at=timezone.now())
     own, foreign = _side("Ownbrook"), _side(FOREIGN_NAME)
     _queue()
+    _logins()
     return World(own=own, foreign=foreign, readers=_readers(own))
+
+
+def _logins() -> None:
+    """What the throttle of logins keeps, and what the audit does."""
+    for model in (AccessLog, AccessFailureLog):
+        model.objects.create(username="somebody", ip_address="127.0.0.1", path_info="/login/")
+    now = timezone.now()
+    audit_note(action=Action.KEY_VERIFIED, by=command_actor(), target=CredentialFactory(), now=now)
 
 
 def _queue() -> None:
@@ -106,7 +120,7 @@ def _side(name: str) -> Side:
     event = EventFactory(race=race, name=f"{name} 5K", starts_at=now + timedelta(hours=2))
     EventSyncFactory(event=event, tier="HIGH", due_at=now, checked_at=now, removals_checked_at=now)
     person = ParticipantFactory(event=event, first_name=name, last_name=SURNAME, bib="1207")
-    maker = UserFactory(username=f"{name.lower()}-maker")
+    maker = UserFactory(username=f"{name.lower()}-maker", email=f"maker@{name.lower()}.example.test")
     run = SyncRun.objects.create(event=event, visit=uuid.uuid4(), started_at=now, finished_at=now, outcome="ok")
     ParticipantChange.objects.create(participant=person, kind="added", at=now, sync_run=run)
     Cycle.objects.create(started_at=now, finished_at=now)
@@ -130,6 +144,10 @@ def _side(name: str) -> Side:
         "content_type_id": ContentType.objects.get_for_model(Race).pk,
         "slug": partner.slug,
         "token": token,
+        "key_pk": race.credential_id,
+        "user_pk": maker.pk,
+        # A link that was used already.
+        "uidb64": "Mw",
         "app_label": "races",
     }
     return Side(race=race, run_pk=run.pk, parts=parts)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+
 import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
@@ -51,7 +53,7 @@ def entry(key, **changes) -> dict[str, str]:
 
 def test_it_says_what_the_key_sees_and_stores_nothing(staff, key, provider):
     sees = what_it_sees(provider.url, key)
-    page = staff.post(reverse(ADD), entry(key)).content.decode()
+    page = html.unescape(staff.post(reverse(ADD), entry(key)).content.decode())
 
     assert "The key works." in page
     assert sees.detail in page

@@ -14,6 +14,8 @@ from tests.factories import PartnerMembershipFactory, UserFactory
 ROOT = Path(__file__).resolve().parents[2]
 # Flags of a user, and what Django makes of flags and groups.
 FLAGS = {"is_staff", "is_superuser", "has_perm", "has_perms", "has_module_perms", "user_permissions"}
+# Its form edits them, and the audit says what was changed in it.
+EDITS_THEM = "partners/accounts_admin.py"
 
 
 def rights_of(name: str) -> set[str]:
@@ -40,6 +42,7 @@ def test_only_the_module_of_rights_looks_at_flags_and_groups():
         for path in (ROOT / app).rglob("*.py")
         if "migrations" not in path.parts and (flags := flags_in(path.read_text()))
     }
+    assert asking.pop(EDITS_THEM) == {"user_permissions"}
     assert set(asking) == {"partners/rights.py"}, asking
 
 
