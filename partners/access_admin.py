@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
-from partners.audit import PERSON, Action, actor_of, audit_note
+from partners.audit import PERSON, Action, actor_of, audit_note, person_name
 from partners.gate import database_now
 
 
@@ -38,5 +38,5 @@ class AccessAdmin(admin.ModelAdmin):
 
     def _note(self, request: HttpRequest, action: Action, row: Any) -> None:
         target: Model = getattr(row, self.gives)
-        detail = {PERSON: row.user.get_username()}
+        detail = {PERSON: person_name(row.user)}
         audit_note(action=action, by=actor_of(request), target=target, detail=detail, now=database_now())

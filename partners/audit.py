@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import models
 from django.db.models import Model, Q
 from django.db.models.expressions import CombinedExpression
@@ -32,12 +33,16 @@ class Action(models.TextChoices):
     PARTNER_PAUSED = "partner_paused", "paused a partner"
     PARTNER_RESUMED = "partner_resumed", "resumed a partner"
     PARTNER_DELETED = "partner_deleted", "deleted a partner"
+    PARTNER_LEFT = "partner_left", "off-boarded a partner"
+    ERASURE_ASKED = "erasure_asked", "asked for a partner's data to be erased"
+    ERASURE_FINISHED = "erasure_finished", "finished erasing a partner's data"
     KEY_ADDED = "key_added", "added a key"
     KEY_CHANGED = "key_changed", "changed a key"
     KEY_VERIFIED = "key_verified", "verified a key"
     KEY_PAUSED = "key_paused", "paused a key"
     KEY_RESUMED = "key_resumed", "resumed a key"
     KEY_DELETED = "key_deleted", "deleted a key"
+    KEY_REPLACED = "key_replaced", "replaced a key"
     SECRET_CHANGED = "secret_changed", "changed a key's secret"
     DISCOVERY_ASKED = "discovery_asked", "asked for races"
     RACE_PAUSED = "race_paused", "paused a race"
@@ -55,6 +60,8 @@ class Action(models.TextChoices):
     LINK_REVOKED = "link_revoked", "revoked a share link"
     ACCESS_GIVEN = "access_given", "gave access"
     ACCESS_TAKEN = "access_taken", "took access away"
+    INVITATION_SENT = "invitation_sent", "sent an invitation"
+    INVITATION_SENT_AGAIN = "invitation_sent_again", "sent an invitation again"
     ACCOUNT_ADDED = "account_added", "added an account"
     ACCOUNT_CHANGED = "account_changed", "changed an account"
     ACCOUNT_DELETED = "account_deleted", "deleted an account"
@@ -63,6 +70,13 @@ class Action(models.TextChoices):
     GROUP_DELETED = "group_deleted", "deleted a group"
     LOGGED_IN = "logged_in", "logged in"
     LOGIN_FAILED = "login_failed", "failed to log in"
+    LOGIN_UNLOCKED = "login_unlocked", "unlocked a login"
+    SECOND_FACTOR_ON = "second_factor_on", "switched the second factor on"
+    SECOND_FACTOR_OFF = "second_factor_off", "switched the second factor off"
+    SECOND_FACTOR_RESET = "second_factor_reset", "reset a second factor"
+    RECOVERY_CODES_RENEWED = "recovery_codes_renewed", "made new recovery codes"
+    SECRETS_ROTATED = "secrets_rotated", "started to encrypt secrets anew"
+    SECRETS_DISCARDED = "secrets_discarded", "emptied secrets that no key opens"
     PRUNED = "pruned", "started a prune"
 
 
@@ -81,13 +95,28 @@ def actor_of(request: HttpRequest) -> Actor:
 
 def command_actor() -> Actor:
     """The operating system's user, whatever the environment says; behind sudo also who asked it."""
-    try:
-        name = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        name = f"user {os.getuid()}"
+    name = _machine_user()
     asked = os.environ.get("SUDO_USER", "")
     name = f"{name} (sudo by {asked})" if asked and asked != name else name
     return Actor(user_id=None, name=name, address=f"command line of {socket.gethostname()}")
+
+
+def cluster_actor() -> Actor:
+    """For the end of what somebody asked for earlier."""
+    return Actor(user_id=None, name=_machine_user(), address=f"cluster on {socket.gethostname()}")
+
+
+def _machine_user() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"user {os.getuid()}"
+
+
+def person_name(user: AbstractBaseUser) -> str:
+    """For PERSON. Whoever was invited has a mail address for a user name, which no entry holds: "account 12"."""
+    name = user.get_username()
+    return f"account {user.pk}" if "@" in name else name
 
 
 def audit_note(
@@ -127,6 +156,8 @@ def _entry(
 
 def _text(target: Any) -> str:
     """An event's name alone says little: "5K of Harbor Lights"."""
+    if isinstance(target, AbstractBaseUser):
+        return person_name(target)
     race = getattr(target, "race", None)
     return f"{target} of {race}" if race is not None else str(target or "")
 

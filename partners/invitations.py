@@ -10,7 +10,7 @@ import logging
 import smtplib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -26,6 +26,7 @@ from django.template.loader import render_to_string
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
+from partners.audit import Action, Actor, audit_note
 from partners.rights import is_staff_account
 
 logger = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ class Links:
     login: str
 
 
-def account_for(*, email: str) -> User:
+def account_for(*, email: str, by: Actor, now: datetime) -> User:
     """The account of this address, made when there is none; one that was closed opens again, for a new password.
 
     Raises InvitationProblem. Two who invite the same person at once get the same account.
@@ -64,10 +65,13 @@ def account_for(*, email: str) -> User:
         else:
             user, is_new = users.get_or_create(username=email, defaults={"email": email})
         if is_new or not user.is_active:
+            action = Action.ACCOUNT_ADDED if is_new else Action.ACCOUNT_CHANGED
+            detail = {} if is_new else {"is_active": [False, True]}
             # Whatever password it had: who comes back sets a new one.
             user.set_unusable_password()
             user.is_active = True
             user.save(update_fields=["password", "is_active"])
+            audit_note(action=action, by=by, target=user, detail=detail, now=now)
     return user
 
 

@@ -6,12 +6,15 @@ from axes.models import AccessFailureLog, AccessLog
 from axes.utils import reset
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from partners.accounts_admin import NotedUserAdmin
+from partners.audit import Action
+from partners.gate import database_now
 from partners.object_actions import ObjectActionsAdmin
 from partners.rights import is_superuser
 from partners.view_only_admin import ViewOnlyAdmin
@@ -31,16 +34,16 @@ class AccountAdmin(ObjectActionsAdmin, NotedUserAdmin):
 
     @admin.action(description="Unlock the login of selected users: forget failed passwords", permissions=["run"])
     def unlock_logins(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        users = list(queryset)
-        for user in users:
-            reset(username=user.get_username())
-        self.log_all(request, users, "Login unlocked.")
+        with transaction.atomic():
+            had = [user for user in queryset if reset(username=user.get_username())]
+            self.note_all(request, had, Action.LOGIN_UNLOCKED, "Login unlocked.", now=database_now())
         self.message_user(request, "Unlocked: they can log in again now.")
 
     @admin.action(description="Reset the second factor of selected users", permissions=["superuser"])
     def reset_second_factors(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        had = [user for user in queryset if second_factor_forget(user=user)]
-        self.log_all(request, had, "Second factor reset.")
+        with transaction.atomic():
+            had = [user for user in queryset if second_factor_forget(user=user)]
+            self.note_all(request, had, Action.SECOND_FACTOR_RESET, "Second factor reset.", now=database_now())
         if had:
             text = "Reset: the next login asks for the password only. Be sure that it was them who asked you."
             self.message_user(request, text)

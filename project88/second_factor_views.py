@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import authenticate
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render, resolve_url
 from django.urls import reverse
@@ -23,6 +24,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from django_htmx.http import HttpResponseClientRedirect
 from django_otp import login as mark_verified
 
+from partners.audit import Action, actor_of, audit_note
+from partners.gate import database_now
 from project88 import second_factor as service
 
 # Whoever has only typed their password gets no further than these.
@@ -155,7 +158,10 @@ def second_factor_begin(request: HttpRequest) -> HttpResponse:
 @require_POST
 @for_staff
 def second_factor_confirm(request: HttpRequest) -> HttpResponse:
-    checked, codes = service.second_factor_confirm(user=request.user, code=request.POST.get("code", ""))
+    with transaction.atomic():
+        checked, codes = service.second_factor_confirm(user=request.user, code=request.POST.get("code", ""))
+        if codes:
+            _note(request, Action.SECOND_FACTOR_ON)
     if not codes:
         messages.error(request, _problem(checked))
         return redirect("second_factor")
@@ -172,7 +178,10 @@ def recovery_codes(request: HttpRequest) -> HttpResponse:
     if checked.device is None:
         messages.error(request, _problem(checked))
         return redirect("second_factor")
-    return _codes_page(request, service.recovery_codes_make(user=request.user), is_new=False)
+    with transaction.atomic():
+        codes = service.recovery_codes_make(user=request.user)
+        _note(request, Action.RECOVERY_CODES_RENEWED)
+    return _codes_page(request, codes, is_new=False)
 
 
 @sensitive_post_parameters("code")
@@ -183,9 +192,16 @@ def second_factor_off(request: HttpRequest) -> HttpResponse:
     if checked.device is None:
         messages.error(request, _problem(checked))
     else:
-        service.second_factor_forget(user=request.user)
+        with transaction.atomic():
+            if service.second_factor_forget(user=request.user):
+                _note(request, Action.SECOND_FACTOR_OFF)
         messages.success(request, "The second factor is off: a login asks for your password only.")
     return redirect("second_factor")
+
+
+def _note(request: HttpRequest, action: Action) -> None:
+    user: Any = request.user
+    audit_note(action=action, by=actor_of(request), target=user, now=database_now())
 
 
 def _codes_page(request: HttpRequest, codes: list[str], *, is_new: bool) -> HttpResponse:

@@ -13,6 +13,8 @@ from django.db import connection, transaction
 from django.db.models import Model, QuerySet
 from django_q.tasks import async_task
 
+from partners.audit import Action, audit_note, cluster_actor
+from partners.gate import database_now
 from partners.models import ApiUsage, Credential, PartnerMembership, TimingPartner
 from races.models import (
     Event,
@@ -110,6 +112,10 @@ def partner_erase(*, partner_id: int, stop: Callable[[], bool] = lambda: False) 
     while gone := _batch_delete(ApiUsage.objects.filter(credential__partner=partner), race_pk=0):
         deleted += gone
     with transaction.atomic():
+        if not TimingPartner.objects.select_for_update().filter(pk=partner_id).exists():
+            # Another turn was faster, and has noted it.
+            return True
+        audit_note(action=Action.ERASURE_FINISHED, by=cluster_actor(), target=partner, now=database_now())
         Backfill.objects.filter(partner=partner).delete()
         PartnerMembership.objects.filter(partner=partner).delete()
         Credential.objects.filter(partner=partner).delete()

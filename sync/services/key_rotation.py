@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from partners.audit import Action, Actor, audit_note
 from partners.credential_problems import CredentialProblem, InvalidEntry
 from partners.documents import CredentialReport
 from partners.models import Credential, TimingPartner
@@ -38,7 +39,14 @@ class Rotated:
 
 
 def key_rotate(
-    *, credential: Credential, api_key: str, api_secret: Secret, key_style: str, even_if_unseen: bool, now: datetime
+    *,
+    credential: Credential,
+    api_key: str,
+    api_secret: Secret,
+    key_style: str,
+    even_if_unseen: bool,
+    by: Actor,
+    now: datetime,
 ) -> Rotated:
     """Test a new key (or another secret of the same one) and put it in the place of `credential`.
 
@@ -49,7 +57,7 @@ def key_rotate(
     if not api_key or not api_secret:
         raise InvalidEntry("Enter the API key and its secret.")
     if api_key == credential.api_key:
-        return _new_secret(credential, api_secret, key_style=key_style, now=now)
+        return _new_secret(credential, api_secret, key_style=key_style, by=by, now=now)
     report = credential_try(api_key=api_key, api_secret=api_secret, key_style=key_style, now=now)
     if not even_if_unseen:
         _must_see_all(credential, report, now=now)
@@ -62,6 +70,7 @@ def key_rotate(
     )
     with transaction.atomic():
         races = _swap(credential, new, report, now=now)
+        audit_note(action=Action.KEY_REPLACED, by=by, target=new, detail={"races": races}, now=now)
     logger.info(
         "Key replaced",
         extra={"action": "key_replaced", "credential": new.pk, "retired": credential.pk, "races": races},
@@ -69,12 +78,13 @@ def key_rotate(
     return Rotated(credential=new, retired=credential, report=report, races=races)
 
 
-def _new_secret(credential: Credential, api_secret: Secret, *, key_style: str, now: datetime) -> Rotated:
+def _new_secret(credential: Credential, api_secret: Secret, *, key_style: str, by: Actor, now: datetime) -> Rotated:
     credential.key_style = key_style
     report = secret_try(credential=credential, api_secret=api_secret, now=now)
     with transaction.atomic():
         credential.save(update_fields=["key_style"])
         secret_store(credential=credential, api_secret=api_secret, report=report, now=now)
+        audit_note(action=Action.SECRET_CHANGED, by=by, target=credential, now=now)
     races = Race.objects.filter(credential=credential).count()
     return Rotated(credential=credential, retired=None, report=report, races=races)
 

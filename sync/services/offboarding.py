@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.db.models import F, Q
 
+from partners.audit import Action, Actor, audit_note
 from partners.models import Credential, PartnerMembership, TimingPartner
 from partners.rights import STAFF_ACCOUNTS
 from partners.secret import Secret
@@ -37,7 +37,7 @@ class Left:
     keys: int
 
 
-def partner_leave(*, partner: TimingPartner, typed_slug: str, erase: bool, by: AbstractBaseUser, now: datetime) -> Left:
+def partner_leave(*, partner: TimingPartner, typed_slug: str, erase: bool, by: Actor, now: datetime) -> Left:
     """Take all access and all keys of this partner; with `erase`, ask for its data to be erased. May be asked twice:
     first to keep, later to erase. Raises NotConfirmed unless `typed_slug` is its slug.
 
@@ -47,16 +47,21 @@ def partner_leave(*, partner: TimingPartner, typed_slug: str, erase: bool, by: A
         raise NotConfirmed
     with transaction.atomic():
         row = TimingPartner.objects.select_for_update().get(pk=partner.pk)
+        was_here, erasure_is_new = row.is_active, erase and row.erase_asked_at is None
         row.is_active, row.left_at = False, row.left_at or now
         row.erase_asked_at = row.erase_asked_at or (now if erase else None)
         row.save(update_fields=["is_active", "left_at", "erase_asked_at"])
         left = Left(
             **_people_go(partner),
             links=ShareLink.objects.filter(race__partner=partner, revoked_at=None).update(
-                revoked_at=now, revoked_by_id=by.pk
+                revoked_at=now, revoked_by_id=by.user_id
             ),
             keys=_keys_go(partner, now=now),
         )
+        if was_here or any(asdict(left).values()):
+            audit_note(action=Action.PARTNER_LEFT, by=by, target=row, detail=asdict(left), now=now)
+        if erasure_is_new:
+            audit_note(action=Action.ERASURE_ASKED, by=by, target=row, now=now)
         # A load that is under way finds at its next page that it is not its any more.
         loads = Backfill.objects.filter(Q(partner=partner) | Q(race__partner=partner))
         loads.exclude(status=Backfill.Status.DONE).update(

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
+from partners.audit import PERSON, Action, actor_of, audit_note, person_name
 from partners.gate import database_now
 from partners.invitations import InvitationProblem, Links, account_for, invitation_send, link_lasts
 from partners.models import TimingPartner
@@ -74,13 +75,14 @@ def _invite(request: HttpRequest, partner: TimingPartner, races: list[Race] | No
         raise InvitationProblem(f"{partner} has left: nobody is invited. Resume it first.")
     if races == []:
         raise InvitationProblem("Tick at least one race, or choose all of them.")
-    user = account_for(email=request.POST.get("email", ""))
+    by, now = actor_of(request), database_now()
+    user = account_for(email=request.POST.get("email", ""), by=by, now=now)
     ids = None if races is None else [race.pk for race in races]
-    director_access.access_give(user=user, partner=partner, race_ids=ids)
-    _send(request, user, partner, races)
+    director_access.access_give(user=user, partner=partner, race_ids=ids, by=by, now=now)
+    _send(request, user, partner, races, Action.INVITATION_SENT)
 
 
-def _send(request: HttpRequest, user: User, partner: TimingPartner, races: list[Race] | None) -> None:
+def _send(request: HttpRequest, user: User, partner: TimingPartner, races: list[Race] | None, action: Action) -> None:
     sees = f"all races of {partner}" if races is None else selector.races_words([race.name for race in races])
     links = Links(
         set_password=lambda uid, token: request.build_absolute_uri(
@@ -89,6 +91,9 @@ def _send(request: HttpRequest, user: User, partner: TimingPartner, races: list[
         login=request.build_absolute_uri(reverse("login")),
     )
     invitation_send(user=user, sees=sees, invited_by=str(partner), links=links)
+    # Not around the sending: a mail server may be slow, and no transaction waits for it.
+    detail = {PERSON: person_name(user), "sees": sees}
+    audit_note(action=action, by=actor_of(request), target=partner, detail=detail, now=database_now())
     what = "is told by mail" if user.has_usable_password() else f"gets a link to set a password, for {link_lasts()}"
     messages.success(request, f"{user.email} sees {sees}, and {what}.")
 
@@ -108,7 +113,7 @@ def invitation_again(request: HttpRequest, slug: str, user_pk: int) -> HttpRespo
     is_member = partner.memberships.filter(user=user).exists()
     races = None if is_member else list(Race.objects.filter(partner=partner, access__user=user).order_by("name"))
     try:
-        _send(request, user, partner, races)
+        _send(request, user, partner, races, Action.INVITATION_SENT_AGAIN)
     except InvitationProblem as problem:
         messages.error(request, problem.text)
     return redirect("partner_access", slug)
@@ -118,6 +123,6 @@ def invitation_again(request: HttpRequest, slug: str, user_pk: int) -> HttpRespo
 def access_take(request: HttpRequest, slug: str, user_pk: int) -> HttpResponse:
     partner = partner_to_change(request, slug, *TAKE)
     user = _person(partner, user_pk)
-    director_access.access_take(user=user, partner=partner)
+    director_access.access_take(user=user, partner=partner, by=actor_of(request), now=database_now())
     messages.success(request, f"{user.get_username()} sees no race of {partner} any more.")
     return redirect("partner_access", slug)

@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from partners.audit import actor_of
 from partners.credential_problems import CredentialProblem
 from partners.forms import KeyTestForm
 from partners.gate import database_now
@@ -35,7 +36,8 @@ def partner_races_choose(request: HttpRequest, slug: str) -> HttpResponse:
     needed = SWITCH if request.method == "POST" else "races.view_race"
     partner, now = partner_to_change(request, slug, needed), database_now()
     if request.method == "POST":
-        switched = races_choose(partner=partner, shown=_ids(request, "shown"), ticked=_ids(request, "race"), now=now)
+        shown, ticked = _ids(request, "shown"), _ids(request, "race")
+        switched = races_choose(partner=partner, shown=shown, ticked=ticked, by=actor_of(request), now=now)
         messages.success(request, f"{counted(switched.off, 'race')} switched off, {switched.on} switched on.")
         return redirect("partner_page", slug)
     context = {
@@ -86,6 +88,7 @@ def _rotate(request: HttpRequest, key: Credential, form: forms.Form) -> None:
         api_secret=Secret(form.cleaned_data["secret"]),
         key_style=form.cleaned_data["key_style"],
         even_if_unseen="even_if_unseen" in request.POST,
+        by=actor_of(request),
         now=database_now(),
     )
     messages.success(request, f"Key {done.credential.label} is replaced. {done.report.detail}")
@@ -110,7 +113,7 @@ def partner_leave(request: HttpRequest, slug: str) -> HttpResponse:
                 partner=partner,
                 typed_slug=request.POST.get("slug", ""),
                 erase=erase,
-                by=request.user,  # type: ignore[arg-type]
+                by=actor_of(request),
                 now=now,
             )
         except offboarding.NotConfirmed:

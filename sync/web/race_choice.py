@@ -6,8 +6,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from django.db import transaction
 from django.db.models import Count, Q
 
+from partners.audit import Action, Actor, audit_note_all
 from partners.models import TimingPartner
 from races.models import Race
 from sync.services.race_switch import races_switch
@@ -55,11 +57,16 @@ class Switched:
     off: int
 
 
-def races_choose(*, partner: TimingPartner, shown: Collection[int], ticked: Collection[int], now: datetime) -> Switched:
+def races_choose(
+    *, partner: TimingPartner, shown: Collection[int], ticked: Collection[int], by: Actor, now: datetime
+) -> Switched:
     """Switch the races of the form as it was sent. One that was found meanwhile was not shown, and stays on."""
     mine = set(Race.objects.filter(partner=partner, pk__in=shown).values_list("pk", flat=True))
     on = mine & set(ticked)
-    return Switched(
-        on=len(races_switch(race_ids=on, on=True, now=now)),
-        off=len(races_switch(race_ids=mine - on, on=False, now=now)),
-    )
+    with transaction.atomic():
+        resumed = races_switch(race_ids=on, on=True, now=now)
+        paused = races_switch(race_ids=mine - on, on=False, now=now)
+        for action, switched in ((Action.RACE_RESUMED, resumed), (Action.RACE_PAUSED, paused)):
+            rows = Race.objects.filter(pk__in=switched).defer("raw").order_by("name", "pk")
+            audit_note_all(action=action, by=by, targets=rows, now=now)
+    return Switched(on=len(resumed), off=len(paused))

@@ -8,8 +8,11 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 from rich.console import Console
 
+from partners.audit import Action, audit_note, command_actor
+from partners.gate import database_now
 from partners.stored_secrets import Rotation, SecretCount, secrets_count, secrets_rotate, unreadable_discard
 from sync.core.time_words import counted
 from sync.management.terminal import console_on
@@ -54,11 +57,19 @@ def _discard(console: Console, confirmed: int) -> None:
             f"{_secrets(found)} cannot be decrypted, not {confirmed}: nothing was emptied. Are CREDENTIAL_KEYS right?",
             returncode=2,
         )
-    console.print(f"{_secrets(unreadable_discard())} emptied. Enter them again in the admin.")
+    with transaction.atomic():
+        emptied = unreadable_discard()
+        if emptied:
+            _note(Action.SECRETS_DISCARDED, emptied)
+    console.print(f"{_secrets(emptied)} emptied. Enter them again in the admin.")
 
 
 def _rotate(console: Console) -> None:
-    progress = _Progress(console, total=secrets_count().total)
+    found = secrets_count()
+    progress = _Progress(console, total=found.total)
+    if found.under_old_keys:
+        # As it begins: each batch is a transaction of its own, and what an interruption leaves is noted, too.
+        _note(Action.SECRETS_ROTATED, found.under_old_keys)
     try:
         rotation = secrets_rotate(tell=progress.show)
     except KeyboardInterrupt:
@@ -66,6 +77,10 @@ def _rotate(console: Console) -> None:
     console.print(f"{_secrets(rotation.moved)} encrypted anew with the first key.")
     if rotation.overtaken:
         console.print(f"{_secrets(rotation.overtaken)} changed meanwhile: the newer one was kept.")
+
+
+def _note(action: Action, number: int) -> None:
+    audit_note(action=action, by=command_actor(), target=None, detail={"secrets": number}, now=database_now())
 
 
 class _Progress:

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django_q.models import OrmQ
 
 from partners.gate import database_now
-from partners.models import ApiUsage, CallBudget, Credential
+from partners.models import ApiUsage, AuditEntry, CallBudget, Credential
 from races.models import Race
 from sync.models import EventSync
 from sync.services.cycles import cycle_run
@@ -67,6 +67,9 @@ def test_all_races_change_over_at_once_and_the_old_key_is_paused(staff, key, fre
     assert ApiUsage.objects.get(credential=new).calls == 2
     assert "1 race changed over." in page
     assert fresh.secret not in page
+    entry = AuditEntry.objects.latest("pk")
+    assert (entry.action, entry.object_id, entry.detail) == ("key_replaced", str(new.pk), {"races": 1})
+    assert entry.user is not None
     cycle_run(now=database_now(), slot=None)
     assert lane_run(credential_id=new.pk).outcomes == ["ok"]
 
@@ -85,6 +88,7 @@ def test_a_new_secret_of_the_same_key_keeps_its_budget(staff, key, stage):
     replace(staff, key, old)
     stored = Credential.objects.get(pk=key.pk)
     assert (stored.api_secret.reveal(), stored.status, Credential.objects.count()) == (old.secret, "ok", 1)
+    assert AuditEntry.objects.latest("pk").action == "secret_changed"
     assert sum(ApiUsage.objects.filter(credential=key).values_list("calls", flat=True)) == spent + 2
 
 
@@ -92,6 +96,7 @@ def test_a_key_that_does_not_work_changes_nothing(staff, key, fresh):
     page = replace(staff, key, fresh, secret="wrong-secret-0000").content.decode()
     assert "does not accept this key and secret" in page
     assert "The old key stays in use" in page
+    assert not AuditEntry.objects.filter(action="key_replaced").exists()
     assert "wrong-secret-0000" not in page
     assert Credential.objects.get() == key
     assert Race.objects.get().credential == key

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import socket
+import time
 from types import SimpleNamespace
 
 import pytest
-from django.contrib.auth.models import Group, Permission
+from cryptography.fernet import Fernet
+from django.contrib.auth.models import Group, Permission, User
 from django.core.management import call_command
 from django.forms.models import model_to_dict
 from django.test import Client
 from django.urls import reverse
+from django_otp.oath import TOTP
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from partners.audit import Action
 from partners.models import AuditEntry, Credential, PartnerMembership
 from races.held_removals import fingerprint
 from races.models import HeldRemoval, RaceAccess, ShareLink, StartListExport
 from sync.models import EventSync, Policy
+from sync.services.erasure import partner_erase
 from tests.factories import CredentialFactory, ParticipantFactory, TimingPartnerFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -133,6 +139,72 @@ def give_group(at):
     save(at, at.bo, groups=[operators(at).pk], is_superuser="on", email="bo@example.test")
 
 
+def leave(at, data="keep"):
+    typed = {"data": data, "slug": at.partner.slug}
+    assert at.client.post(reverse("partner_leave", args=[at.partner.slug]), typed).status_code == 302
+
+
+def invite(at, email="mara@example.test", **fields):
+    url = reverse("partner_access", args=[at.partner.slug])
+    assert at.client.post(url, {"email": email, "scope": "all"} | fields).status_code == 302
+
+
+def mara(at):
+    return UserFactory(username="mara", email="mara@example.test")
+
+
+def invite_mara(at, **fields):
+    mara(at)
+    invite(at, **fields)
+
+
+def of_person(at, page, user):
+    assert at.client.post(reverse(page, args=[at.partner.slug, user.pk])).status_code == 302
+
+
+def invite_again(at):
+    person = PartnerMembership.objects.create(user=mara(at), partner=at.partner).user
+    of_person(at, "invitation_again", person)
+
+
+def take_race(at):
+    of_person(at, "access_take", RaceAccess.objects.create(user=mara(at), race=at.race).user)
+
+
+def choose(at, *ticked):
+    url = reverse("partner_races_choose", args=[at.partner.slug])
+    assert at.client.post(url, {"shown": [at.race.pk], "race": ticked}).status_code == 302
+
+
+def choose_none_then_all(at):
+    choose(at)
+    choose(at, at.race.pk)
+
+
+def second_factor_on(at):
+    """Its recovery codes, as they are shown."""
+    device = TOTPDevice.objects.create(user=at.anna, confirmed=False)
+    app = TOTP(device.bin_key, device.step, device.t0, device.digits, device.drift)
+    app.time = time.time()
+    page = at.client.post(reverse("second_factor_confirm"), {"code": f"{app.token():06}"})
+    return re.findall(r"<code>([a-z2-7-]+)</code>", page.content.decode())
+
+
+def with_recovery_code(at, page):
+    code = second_factor_on(at)[0]
+    assert at.client.post(reverse(page), {"code": code}).status_code in {200, 302}
+
+
+def reset_second_factor(at):
+    TOTPDevice.objects.create(user=at.bo, confirmed=True)
+    press(at, at.bo, "reset_second_factors")
+
+
+def unlock(at):
+    log_in(at, password="not-this-one-0517")
+    press(at, at.bo, "unlock_logins")
+
+
 RACE, EVENT, KEY, PARTNER = "Casco Bay Races", "5K of Casco Bay Races", "Ridgeline · main", "Ridgeline"
 
 # What is done, what is noted of it: the action, about what, and details.
@@ -144,6 +216,8 @@ DOORS = {
     "partner_paused": (lambda at: press(at, at.partner, "pause_partners"), (PARTNER, {})),
     "partner_resumed": (lambda at: pause_then_resume(at, at.partner, "partners"), (PARTNER, {})),
     "partner_deleted": (lambda at: delete(at, TimingPartnerFactory(name="Seacoast")), ("Seacoast", {})),
+    "partner_left": (leave, (PARTNER, {"keys": 1, "people": 0})),
+    "erasure_asked": (lambda at: leave(at, "erase"), (PARTNER, {})),
     "key_changed": (lambda at: save(at, at.key, hourly_limit=500), (KEY, {"hourly_limit": [1000, 500]})),
     "key_paused": (lambda at: press(at, at.key, "pause_keys"), (KEY, {})),
     "key_resumed": (lambda at: pause_then_resume(at, at.key, "keys"), (KEY, {})),
@@ -184,6 +258,8 @@ DOORS = {
         lambda at: delete(at, RaceAccess.objects.create(user=at.bo, race=at.race)),
         (RACE, {"person": "bo"}),
     ),
+    "invitation_sent": (invite_mara, (PARTNER, {"person": "mara", "sees": "all races of Ridgeline"})),
+    "invitation_sent_again": (invite_again, (PARTNER, {"person": "mara"})),
     "account_added": (
         lambda at: add(at, "auth_user", username="cy", usable_password="true", password1=PASSWORD, password2=PASSWORD),
         ("cy", {}),
@@ -196,11 +272,29 @@ DOORS = {
     "group_added": (lambda at: add(at, "auth_group", name="Night shift"), ("Night shift", {})),
     "group_changed": (change_group, ("Night shift", {"permissions": ["", "view_race"]})),
     "group_deleted": (lambda at: delete(at, operators(at)), ("Night shift", {})),
+    "login_unlocked": (unlock, ("bo", {})),
+    "second_factor_on": (second_factor_on, ("anna", {})),
+    "second_factor_off": (lambda at: with_recovery_code(at, "second_factor_off"), ("anna", {})),
+    "second_factor_reset": (reset_second_factor, ("bo", {})),
+    "recovery_codes_renewed": (lambda at: with_recovery_code(at, "recovery_codes"), ("anna", {})),
 }
+# The same is also done on a page of the partner.
+FURTHER_DOORS = [
+    ("race_paused", choose, (RACE, {})),
+    ("race_resumed", choose_none_then_all, (RACE, {})),
+    ("access_given", invite_mara, (PARTNER, {"person": "mara"})),
+    ("access_given", lambda at: invite_mara(at, scope="some", race=[at.race.pk]), (RACE, {"person": "mara"})),
+    ("access_taken", take_race, (RACE, {"person": "mara"})),
+    (
+        "access_taken",
+        lambda at: of_person(at, "access_take", member(at).user),
+        (PARTNER, {"person": "bo"}),
+    ),
+]
 # These are in tests of their own: they need the provider, or nobody is logged in.
 ELSEWHERE = {
     "partner_onboarded", "key_added", "key_verified", "secret_changed", "backfill_started", "pruned", "logged_in",
-    "login_failed",
+    "login_failed", "key_replaced", "erasure_finished", "secrets_rotated", "secrets_discarded",
 }  # fmt: skip
 
 
@@ -208,15 +302,17 @@ def test_every_action_that_can_be_noted_has_its_door_here():
     assert sorted([*DOORS, *ELSEWHERE]) == sorted(Action.values)
 
 
-@pytest.mark.parametrize("action", DOORS)
-def test_what_somebody_does_is_noted_with_who_from_where_and_about_what(place, action):
-    door, (about, detail) = DOORS[action]
+@pytest.mark.parametrize(
+    ("action", "door", "expected"), [*((action, *rest) for action, rest in DOORS.items()), *FURTHER_DOORS]
+)
+def test_what_somebody_does_is_noted_with_who_from_where_and_about_what(place, action, door, expected):
+    about, detail = expected
     before = set(AuditEntry.objects.values_list("pk", flat=True))
 
     door(place)
 
-    entry = AuditEntry.objects.exclude(pk__in=before).latest("pk")
-    assert (entry.action, entry.object_text) == (action, about)
+    entry = AuditEntry.objects.exclude(pk__in=before).get(action=action)
+    assert entry.object_text == about
     assert (entry.user_id, entry.username, entry.address) == (place.anna.pk, "anna", ADDRESS)
     assert {name: entry.detail.get(name) for name in detail} == detail
     assert "@" not in str(entry.detail)
@@ -372,6 +468,61 @@ def test_a_command_is_noted_with_the_machines_user(db, command, action, about, m
     name = pwd.getpwuid(os.getuid()).pw_name
     assert (entry.action, entry.object_text, entry.user) == (action, about, None)
     assert (entry.username, entry.address) == (f"{name} (sudo by cy)", f"command line of {socket.gethostname()}")
+
+
+def test_a_person_whose_user_name_is_an_address_is_noted_by_number(place):
+    invite(place, "cy@example.test")
+    cy = User.objects.get(username="cy@example.test")
+    of_person(place, "access_take", cy)
+    delete(place, cy)
+
+    entries = AuditEntry.objects.order_by("pk").exclude(action="logged_in")
+    number, values = f"account {cy.pk}", entries.values_list("action", "object_text", "detail__person")
+    assert list(values) == [
+        ("account_added", number, None),
+        ("access_given", PARTNER, number),
+        ("invitation_sent", PARTNER, number),
+        ("access_taken", PARTNER, number),
+        ("account_deleted", number, None),
+    ]
+
+
+def test_what_pages_change_nothing_by_is_not_noted_again(place):
+    invite_mara(place)
+    leave(place, "erase")
+    choose(place)
+    noted = AuditEntry.objects.count()
+
+    leave(place, "erase")
+    choose(place)
+    press(place, place.bo, "unlock_logins")
+    press(place, place.bo, "reset_second_factors")
+
+    assert AuditEntry.objects.count() == noted
+
+
+def test_the_end_of_an_erasure_is_noted_with_the_clusters_machine_and_stays(place):
+    leave(place, "erase")
+    partner_erase(partner_id=place.partner.pk)
+
+    entry = AuditEntry.objects.latest("pk")
+    assert (entry.action, entry.object_text, entry.partner_id) == ("erasure_finished", PARTNER, None)
+    assert (entry.user_id, entry.address) == (None, f"cluster on {socket.gethostname()}")
+
+
+def test_secrets_encrypted_anew_and_discarded_are_counted(place, settings):
+    first = settings.CREDENTIAL_KEYS[0]
+    settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode(), first]
+    call_command("rotate_keys")
+    call_command("rotate_keys")
+    settings.CREDENTIAL_KEYS = [first]
+    call_command("rotate_keys", "--discard-unreadable", "1")
+
+    noted = AuditEntry.objects.filter(action__startswith="secrets_").order_by("pk")
+    assert [(entry.action, entry.detail, entry.user_id) for entry in noted] == [
+        ("secrets_rotated", {"secrets": 1}, None),
+        ("secrets_discarded", {"secrets": 1}, None),
+    ]
 
 
 def test_a_look_before_a_command_is_not_noted(db):
