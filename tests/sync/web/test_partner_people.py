@@ -56,7 +56,7 @@ def test_an_invited_director_sets_a_password_once_and_sees_the_partners_races(bo
     link = link_in(message)
     assert "Your password is set" in set_password(link).content.decode()
     client = Client()
-    assert client.login(username="mara@example.test", password=PASSWORD)
+    client.post(reverse("login"), {"username": "mara@example.test", "password": PASSWORD})
     assert client.get(reverse("race_page", args=[race.pk])).status_code == 200
     assert client.get(reverse("race_page", args=[foreign.pk])).status_code == 404
     # Once.
@@ -153,7 +153,8 @@ def test_access_is_taken_at_once_and_only_this_partners(boss, race, log_in):
     assert boss.post(reverse("access_take", args=[race.partner.slug, director.pk])).status_code == 404
 
 
-def test_for_others_the_pages_do_not_exist_and_staff_need_the_right(race, director, staff, log_in):
+def test_for_others_the_pages_do_not_exist_and_staff_need_the_right(race, director, log_in):
+    staff = UserFactory(is_staff=True)
     for name in ("partner_access", "partner_races_choose", "partner_leave"):
         assert log_in(director).get(reverse(name, args=[race.partner.slug])).status_code == 404
         assert log_in(staff).get(reverse(name, args=[race.partner.slug])).status_code == 403
