@@ -71,7 +71,7 @@ def test_staff_onboard_a_partner_and_reach_a_fresh_race_page(visit, staff, provi
     expect(page.locator(".errorlist").first).to_contain_text("RunSignUp")
     page.get_by_label("API secret:").fill(provider.secret)
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.locator(".messagelist")).to_contain_text("Its races are looked for now.")
+    expect(page.locator(".messages")).to_contain_text("Its races are looked for now, then its history is loaded.")
 
     # What a cluster would do now.
     key = Credential.objects.get()

@@ -51,7 +51,7 @@ def event():
 @pytest.fixture
 def open_page(visit, event):
     """Open a page as staff; its `messages` collects what the console said."""
-    staff = UserFactory(is_staff=True)
+    staff = UserFactory(is_staff=True, is_superuser=True)
 
     def opened(name: str, **options):
         visitor = visit(staff, **options)
