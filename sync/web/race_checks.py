@@ -48,7 +48,7 @@ class RaceDoubts:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChecksPlace:
     """Where the page has the readiness: nowhere when it starts later than in a week, is over or is switched off.
-    `readiness`: once its last day has begun it is part of the first look, above the events."""
+    `readiness`: once its last day has begun it is there with the page, and linked at its top."""
 
     is_shown: bool
     readiness: ReadinessView | None
