@@ -17,7 +17,7 @@ COMMAND = ["--local", "--format", "json", "--progress-spinner", "off", "--timeou
 UNREACHABLE = """\
 !!! THE PACKAGES WERE NOT AUDITED: the advisories could not be reached.
 !!! {why}
-!!! Run `make audit` on a machine that reaches pypi.org before the next release."""
+!!! Run `make audit` where they can be reached, before the next release."""
 
 
 def main() -> int:

@@ -10,7 +10,7 @@ import pytest
 
 PATH = Path(__file__).parents[2] / ".ci" / "audit.py"
 SAFE = {"name": "django", "version": "5.2.8", "vulns": []}
-SKIPPED = {"name": "django", "skip_reason": "Dependency not found on PyPI and could not be audited"}
+SKIPPED = {"name": "django", "skip_reason": "Dependency not found and could not be audited"}
 KNOWN = {"name": "leaky", "version": "1.0", "vulns": [{"id": "PYSEC-2026-1", "fix_versions": ["1.1"]}]}
 
 
