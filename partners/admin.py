@@ -100,6 +100,9 @@ class TimingPartnerAdmin(TestedAdmin):
             changed = [partner for partner in partners if partner.pk in switched]
             self.note_all(request, changed, action, "Resumed." if on else "Paused.", now=database_now())
         what_then = f"What is due is synced {NEXT_CYCLE}." if on else NO_MORE_CALLS
+        erased = [str(partner) for partner in partners if partner.erase_asked_at]
+        if on and erased:
+            self.message_user(request, f"Being erased, so not resumed: {', '.join(erased)}.", messages.WARNING)
         self.message_user(request, switch_text(changed, on=on, what_then=what_then))
 
     def add_view(

@@ -39,6 +39,9 @@ class PartnerForm(ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if self.instance.erase_asked_at is not None and "is_active" in self.fields:
+            self.fields["is_active"].disabled = True
+            self.fields["is_active"].help_text = "It is being erased: nothing of it can be switched on again."
         # Not given by whoever may only look.
         if "timezone" in self.fields:
             zones = {zone for zone in zoneinfo.available_timezones() if "/" in zone}

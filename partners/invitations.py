@@ -97,7 +97,8 @@ def _usable(known: list[User], *, email: str) -> User:
         raise InvitationProblem(f"The user {email} has another address or none: mend that under Users in the admin.")
     if is_staff_account(user):
         raise InvitationProblem(f"{email} belongs to staff, who see all races.")
-    if not user.is_active and (user.partner_memberships.exists() or user.race_access.exists()):  # type: ignore[attr-defined]
+    sees_something = user.partner_memberships.exists() or user.race_access.exists()  # type: ignore[attr-defined]
+    if not user.is_active and (sees_something or user.has_usable_password()):
         # Not closed because a partner left: somebody shut this person out, and other races would open, too.
         raise InvitationProblem(f"The account {email} was switched off: switch it on under Users in the admin first.")
     return user

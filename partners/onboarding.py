@@ -181,6 +181,8 @@ def tested_key_store(
             if partner.pk is None:
                 partner.slug = _free_slug(partner.name)
                 partner.save()
+            elif TimingPartner.objects.select_for_update(no_key=True).get(pk=partner.pk).erase_asked_at:
+                raise CredentialProblem(f"{partner} is being erased: a new key would be erased with it.")
             credential.partner = partner
             credential.key_style = report.key_style or credential.key_style
             credential.status, credential.status_detail = Credential.Status.OK, status_detail(report)
@@ -245,13 +247,21 @@ def _note_verified(credential: Credential, answer: str, *, by: Actor, now: datet
 
 def _confirmed(credential: Credential, report: CredentialReport, *, now: datetime) -> None:
     """Inside a transaction. A key that staff paused works, but stays paused."""
-    # Not from the instance: a lane may have written a refusal since it was read.
-    before = Credential.objects.select_for_update().values_list("status", flat=True).get(pk=credential.pk)
+    before = _still_there(credential)
     credential.status = Credential.Status.PAUSED if before == Credential.Status.PAUSED else Credential.Status.OK
     credential.status_detail, credential.verified_at, credential.refused_at = status_detail(report), now, None
     credential.save(update_fields=["status", "status_detail", "verified_at", "refused_at"])
     if before == Credential.Status.REFUSED:
         transaction.on_commit(partial(async_task, RELEASE_TASK, credential.pk))
+
+
+def _still_there(credential: Credential) -> str:
+    """Its status now, locked: a lane may have written a refusal since it was read. Raises CredentialProblem when the
+    key that was tested is not the stored one any more: its partner left during the test."""
+    api_key, status = Credential.objects.select_for_update().values_list("api_key", "status").get(pk=credential.pk)
+    if api_key != credential.api_key:
+        raise CredentialProblem("This key was deleted while it was being tested: nothing was stored.")
+    return str(status)
 
 
 def secret_try(*, credential: Credential, api_secret: Secret, now: datetime) -> CredentialReport:
@@ -268,6 +278,7 @@ def secret_try(*, credential: Credential, api_secret: Secret, now: datetime) -> 
 def secret_store(*, credential: Credential, api_secret: Secret, report: CredentialReport, now: datetime) -> None:
     """Store a secret that `secret_try` found good; a refused key resumes at once."""
     with transaction.atomic():
+        _still_there(credential)
         credential.api_secret = api_secret
         credential.save(update_fields=["api_secret"])
         _confirmed(credential, report, now=now)

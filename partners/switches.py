@@ -28,8 +28,8 @@ def _set(key_ids: Collection[int], *, now_in: list[Credential.Status], status: C
 
 
 def partners_switch(*, partner_ids: Collection[int], on: bool) -> set[int]:
-    """The partners that are switched by this; the others were so already."""
-    rows = TimingPartner.objects.filter(pk__in=partner_ids, is_active=not on)
+    """The partners that are switched by this; the others were so already, or are being erased."""
+    rows = TimingPartner.objects.filter(pk__in=partner_ids, is_active=not on, erase_asked_at=None)
     found = set(rows.values_list("pk", flat=True))
     rows.update(is_active=on)
     return found

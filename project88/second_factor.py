@@ -29,6 +29,8 @@ RECOVERY_CODES = 10
 LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 CODE_LENGTH = 12
 DIGITS = 6
+# Each wrong code doubles the wait, up to 8 min 32 s: whoever has the password must not lock the owner out for days.
+MOST_COUNTED = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +111,12 @@ def _checked(device: TOTPDevice | StaticDevice, token: str) -> Checked:
     allowed, why = device.verify_is_allowed()
     if not allowed:
         return Checked(locked_until=(why or {}).get("locked_until"))
-    return Checked(device=device) if device.verify_token(token) else Checked()
+    if device.verify_token(token):
+        return Checked(device=device)
+    if device.throttling_failure_count > MOST_COUNTED:
+        device.throttling_failure_count = MOST_COUNTED
+        device.save(update_fields=["throttling_failure_count"])
+    return Checked()
 
 
 @transaction.atomic

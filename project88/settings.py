@@ -206,6 +206,7 @@ LOGOUT_REDIRECT_URL = "login"
 
 # Without EMAIL_URL mails are written to the console. Nobody waits for a mail server for longer than this.
 vars().update(environment.email("EMAIL_URL"))
+EMAIL_HOST_PASSWORD = MaskedText(vars().get("EMAIL_HOST_PASSWORD") or "")
 EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = (
     environment.text("EMAIL_FROM") or f"Project88 <no-reply@{ALLOWED_HOSTS[0].strip('.*') or 'localhost'}>"

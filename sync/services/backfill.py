@@ -47,6 +47,10 @@ class Stopped(Exception):
     """Somebody asked us to stop; what is stored stays."""
 
 
+class KeyStopped(NoBudget):
+    """The key may make no calls any more: paused, refused, or its partner left. `reason` says which."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
     """What to load: one race, one partner or everything; `since` leaves out events that started before."""
@@ -210,7 +214,7 @@ class BackfillRunner:
             connections.close_all()
 
     def _walk(self, steps: list[BackfillStep], credential: Credential, client: RunSignUpClient) -> None:
-        stops = f"Not loaded: {reason}." if (reason := blocked_reason(credential)) else ""
+        stops = ""
         for step in steps:
             if not stops:
                 stops = self._step(step, credential, client)
@@ -227,6 +231,9 @@ class BackfillRunner:
                 self._open_runs |= set(state.run_ids.values())
                 step_run(state, client=client, hold=self._hold)
                 return ""
+            except KeyStopped as stopped:
+                self._close(state, Outcome.LOST, f"{stopped.reason}. What was loaded stays.")
+                return f"Not loaded: {stopped.reason}."
             except (Stopped, Fenced):
                 self._close(state, Outcome.LOST, "Interrupted. The backfill continues at the page where it stopped.")
                 raise
@@ -293,6 +300,7 @@ class BackfillRunner:
             while True:
                 if self.stop.is_set():
                     raise Stopped
+                _refuse_stopped_key(credential_id)
                 try:
                     stack.enter_context(gate.call(credential_id, purpose="background", reserves=self.policy.reserves))
                     break
@@ -351,3 +359,11 @@ class BackfillRunner:
                 if step.error_text
             ),
         )
+
+
+def _refuse_stopped_key(credential_id: int) -> None:
+    """Raises KeyStopped. Asked before each call: a load of hours must not outlive the key it was given."""
+    credential = Credential.objects.select_related("partner").defer("api_secret").filter(pk=credential_id).first()
+    reason = blocked_reason(credential) if credential else "the key was deleted"
+    if reason:
+        raise KeyStopped(reason, wait=0.0)

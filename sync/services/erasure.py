@@ -85,9 +85,20 @@ def erasures_continue() -> list[int]:
 
 
 def erasure_turn(*, partner_id: int, seconds: float = SECONDS_AT_ONCE) -> bool:
-    """Erase for `seconds`; True when nothing is left. Only of a partner for which it was asked."""
+    """Erase for `seconds`; True when nothing is left. Only of a partner for which it was asked.
+
+    While another turn is at it this one ends at once: it would only hold a worker that the lanes need.
+    """
     until = time.monotonic() + seconds
-    return partner_erase(partner_id=partner_id, stop=lambda: stopping.requested() or time.monotonic() > until)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(hashtextextended('sync.erasure', %s))", [partner_id])
+        if cursor.fetchone() != (True,):
+            return False
+    try:
+        return partner_erase(partner_id=partner_id, stop=lambda: stopping.requested() or time.monotonic() > until)
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(hashtextextended('sync.erasure', %s))", [partner_id])
 
 
 def partner_erase(*, partner_id: int, stop: Callable[[], bool] = lambda: False) -> bool:

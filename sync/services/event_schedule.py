@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from races.models import Event
+from races.models import Event, Race
 from sync.core.placing import NOWHERE, place_of
 from sync.core.policy import DEFAULT_POLICY, Policy
 from sync.core.tiers import StartWindow, Tier, start_window, tier_at
@@ -62,17 +62,20 @@ def _reschedule(events: list[Event], *, now: datetime, policy: Policy) -> int:
     # Locked, and in the order in which the lanes lock: what a visit writes meanwhile must not be undone.
     rows = EventSync.objects.select_for_update().filter(event__in=events).order_by("pk")
     known = {row.event_id: row for row in rows}
+    # Read behind the locks: while we waited for them the race may have got another key.
+    races = Race.objects.filter(pk__in={event.race_id for event in events})
+    keys = dict(races.values_list("pk", "credential_id"))
     new: list[EventSync] = []
     altered: list[EventSync] = []
     for event in events:
         row = known.get(event.pk)
         if row is None:
-            row = EventSync(event=event, credential_id=event.race.credential_id)
+            row = EventSync(event=event, credential_id=keys[event.race_id])
             place(row, event, now=now, policy=policy)
             new.append(row)
             continue
         before = (row.credential_id, row.tier, row.tier_until, row.due_at, row.hold_reason)
-        row.credential_id = event.race.credential_id
+        row.credential_id = keys[event.race_id]
         place(row, event, now=now, policy=policy)
         if before != (row.credential_id, row.tier, row.tier_until, row.due_at, row.hold_reason):
             altered.append(row)

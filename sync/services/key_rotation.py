@@ -110,7 +110,9 @@ def _must_see_all(credential: Credential, report: CredentialReport, *, now: date
 def _swap(old: Credential, new: Credential, report: CredentialReport, *, now: datetime) -> int:
     """How many races changed over. In the order in which everybody locks: partner, races, events."""
     partner = TimingPartner.objects.select_for_update(no_key=True).get(pk=old.partner_id)
-    old = Credential.objects.select_for_update().defer("api_secret").get(pk=old.pk)
+    tested, old = old, Credential.objects.select_for_update().defer("api_secret").get(pk=old.pk)
+    if old.api_key != tested.api_key:
+        raise CredentialProblem("The old key was deleted while the new one was being tested: nothing was stored.")
     before = old.status
     old.label, old.status = _retired_label(old, now=now), Credential.Status.PAUSED
     old.status_detail = f"Replaced by another key on {now:%d %b %Y}. Delete it when RunSignUp has revoked it."

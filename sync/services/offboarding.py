@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.db.models import F, Q
 
@@ -82,7 +83,8 @@ def _people_go(partner: TimingPartner) -> dict[str, int]:
     directors.delete()
     users = get_user_model().objects.filter(pk__in=people, is_active=True).exclude(STAFF_ACCOUNTS)
     see_nothing = users.filter(partner_memberships=None, race_access=None)
-    return {"people": len(people), "accounts": see_nothing.update(is_active=False)}
+    # Without a password: an invitation opens again what was closed so, and nothing else that is switched off.
+    return {"people": len(people), "accounts": see_nothing.update(is_active=False, password=make_password(None))}
 
 
 def _keys_go(partner: TimingPartner, *, now: datetime) -> int:

@@ -28,7 +28,7 @@ def test_diffsettings_shows_no_secret(settings):
     assert "CREDENTIAL_KEYS = ['***'" in said
     for secret in (settings.SECRET_KEY, *settings.CREDENTIAL_KEYS):
         assert secret not in said
-    for name in ("RUNSIGNUP_REG_SECRET", "SECRET_KEY"):
+    for name in ("RUNSIGNUP_REG_SECRET", "SECRET_KEY", "EMAIL_HOST_PASSWORD"):
         assert isinstance(getattr(settings, name), MaskedText)
     assert isinstance(settings.DATABASES["default"]["PASSWORD"], MaskedText)
     assert connection.settings_dict["USER"]

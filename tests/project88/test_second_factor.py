@@ -248,3 +248,15 @@ def test_a_changed_password_ends_the_other_sessions(staff, client):
 
     assert here.get(reverse("race_list")).status_code == 200
     assert there.get(reverse("race_list")).url.startswith(reverse("login"))
+
+
+def test_the_wait_does_not_grow_beyond_nine_minutes(staff, codes, clock):
+    """Whoever has the password, and no phone, must not keep its owner out for days."""
+    client = log_in()
+    for _ in range(14):
+        assert client.post(reverse("login_code"), {"code": "000000"}).status_code == 200
+        clock.shift(timedelta(minutes=9))
+
+    client.post(reverse("login_code"), {"code": "000000"})
+    clock.shift(timedelta(minutes=9))
+    assert client.post(reverse("login_code"), {"code": code_now(staff)}).status_code == 302

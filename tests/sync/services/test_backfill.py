@@ -370,3 +370,14 @@ def test_a_list_that_shrank_by_nine_tenths_removes_nobody_and_is_said(stage, mon
     assert Participant.objects.filter(removed_at=None).count() == 40
     assert "36 of 40 people are missing" in report.problems[0]
     assert BackfillStep.objects.latest("pk").status == BackfillStep.Status.DONE
+
+
+def test_a_key_that_is_paused_during_a_load_makes_no_further_call(history, monkeypatch):
+    """So it is with one whose partner left: a load of everything must not go on with the secret in its memory."""
+    made = record(monkeypatch, lambda number: Credential.objects.update(status="paused") if number == 1 else None)
+    report = load()
+
+    assert len(made) == 2
+    assert (report.done, len(report.problems)) == (0, 2)
+    assert not SyncRun.objects.filter(outcome="").exists()
+    assert "is paused by staff" in str(report.problems)

@@ -9,15 +9,19 @@ from django.test import Client
 from django.urls import reverse
 from django_q.models import OrmQ
 
+from partners import providers
+from partners.audit import Actor
 from partners.gate import database_now
 from partners.models import ApiUsage, AuditEntry, CallBudget, Credential
-from races.models import Race
+from races.models import Event, Race
 from sync.models import EventSync
+from sync.services.asking import events_ask_sync, events_to_ask
 from sync.services.cycles import cycle_run
 from sync.services.lanes import lane_run
 from sync.services.leases import lane_claim
+from sync.services.offboarding import partner_leave
 from tests.factories import UserFactory
-from tests.sync.provider_stage import Stage, from_now
+from tests.sync.provider_stage import HookedTransport, Stage, from_now
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -119,3 +123,36 @@ def test_a_paused_key_stays_paused_and_a_refused_one_resumes(staff, key, fresh, 
     assert Credential.objects.get(api_key=fresh.key).status == after
     assert (EventSync.objects.get().failures == 0) == (before == "refused")
     assert OrmQ.objects.filter(key="sync").exists()
+
+
+def test_a_wish_that_was_read_before_the_swap_does_not_bring_the_old_key_back(staff, key, fresh):
+    """Somebody clicks "Sync now" while the keys change over, and waits behind it for the rows."""
+    events = list(events_to_ask(Event.objects.all()))
+    replace(staff, key, fresh)
+
+    events_ask_sync(events=events, now=database_now(), call_lanes=False)
+
+    new = Credential.objects.get(api_key=fresh.key)
+    assert set(EventSync.objects.values_list("credential_id", flat=True)) == {new.pk}
+
+
+@pytest.mark.parametrize("same_key", [True, False])
+def test_a_key_that_is_tested_while_its_partner_leaves_is_not_stored(staff, key, fresh, stage, monkeypatch, same_key):
+    boss = UserFactory(is_staff=True, is_superuser=True)
+    left = []
+
+    def leaves(_path, _params):
+        if not left:
+            left.append(key.partner)
+            by = Actor(user_id=boss.pk, name="boss", address="")
+            partner_leave(partner=key.partner, typed_slug=key.partner.slug, erase=False, by=by, now=database_now())
+
+    real = providers.make_transport_for
+    monkeypatch.setattr(providers, "make_transport_for", lambda **entered: HookedTransport(real(**entered), leaves))
+    new = replaced(fresh, key=key.api_key, secret=stage.world.keys[key.api_key].secret) if same_key else fresh
+    shown = replace(staff, key, new).content.decode()
+
+    assert left
+    assert "deleted while" in shown
+    gone = Credential.objects.get()
+    assert (gone.api_secret.reveal(), gone.status) == ("", Credential.Status.REFUSED)

@@ -5,9 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.urls import reverse
+from django.utils import timezone
 
+from partners import onboarding
+from partners.credential_problems import CredentialProblem
+from partners.documents import CredentialReport
 from partners.models import ApiUsage, CallBudget, Credential, PartnerMembership, TimingPartner
+from partners.secret import Secret
 from races.models import Event, HeldRemoval, Participant, ParticipantChange, Race, ShareLink, StartListExport
 from races.share_links import share_link_create, share_link_find
 from sync.models import Backfill, BackfillStep, EventDay, SyncRun
@@ -115,3 +121,37 @@ def test_a_load_under_way_loses_its_claim(boss, race, now):
     leave(boss, race.partner)
     load.refresh_from_db()
     assert (load.fence, load.lease_until, load.by_cluster) == (4, None, False)
+
+
+def test_one_turn_of_an_erasure_at_a_time(boss, race):
+    """Each other would hold a worker that the lanes need, until it has its turn."""
+    leave(boss, race.partner, data="erase")
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(hashtextextended('sync.erasure', %s))", [race.partner_id])
+        assert not erasure.erasure_turn(partner_id=race.partner_id)
+        assert Race.objects.exists()
+    finally:
+        other.close()
+    assert erasure.erasure_turn(partner_id=race.partner_id)
+    assert not Race.objects.exists()
+
+
+def test_a_partner_that_is_being_erased_is_not_resumed_and_gets_no_key(boss, race):
+    partner = race.partner
+    leave(boss, partner, data="erase")
+    url = reverse("admin:partners_timingpartner_change", args=[partner.pk])
+    shown = boss.post(reverse("admin:partners_timingpartner_action", args=[partner.pk, "resume_partners"]), follow=True)
+    assert f"Being erased, so not resumed: {partner}." in shown.content.decode()
+    boss.post(url, {"name": partner.name, "timezone": partner.timezone, "is_active": "on"})
+    partner.refresh_from_db()
+    assert not partner.is_active
+
+    report = CredentialReport(races=1, upcoming_events=1, participants_readable=True, detail="")
+    key = Credential(api_key="another-key", api_secret=Secret("another-secret-0123"), label="another")
+    with pytest.raises(CredentialProblem, match="is being erased"):
+        onboarding.tested_key_store(
+            partner=partner, credential=key, report=report, now=timezone.now(), with_history=False
+        )
+    assert Credential.objects.count() == 1

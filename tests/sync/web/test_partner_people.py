@@ -96,7 +96,18 @@ def test_who_was_shut_out_is_not_let_in_by_an_invitation_elsewhere(boss, race):
     elsewhere = PartnerMembershipFactory(user=user)
     assert "was switched off" in invite(boss, race).content.decode()
     elsewhere.delete()
-    invite(boss, race)
+    user.set_password(PASSWORD)
+    user.save()
+    assert "was switched off" in invite(boss, race).content.decode()
+    user.refresh_from_db()
+    assert not user.is_active
+
+
+def test_who_lost_the_account_when_a_partner_left_is_invited_again(boss, race):
+    user = UserFactory(username="mara@example.test", email="mara@example.test", password=PASSWORD)
+    PartnerMembershipFactory(user=user, partner=race.partner)
+    boss.post(reverse("partner_leave", args=[race.partner.slug]), {"data": "keep", "slug": race.partner.slug})
+    invite(boss, RaceFactory())
     user.refresh_from_db()
     assert (user.is_active, user.has_usable_password()) == (True, False)
 
