@@ -71,13 +71,17 @@ def cycle_run(
 
 
 def _served(beat: Heartbeat, *, slot: datetime | None, now: datetime, policy: Policy) -> bool:
-    """A slot is served once; and slots that queued up during an outage must not run as a burst."""
+    """A slot is served once; and slots that queued up during an outage must not run as a burst.
+
+    One whose time is now runs also shortly after such a late one: what is due at it would wait for the one after.
+    """
     if slot is None:
         return False
     # A served slot in the future is left from a clock that ran ahead; it must not silence the hour until then.
     if beat.slot is not None and slot <= beat.slot <= now + 2 * policy.cycle:
         return True
-    return beat.beat_at is not None and timedelta(0) <= now - beat.beat_at < policy.cycle / 2
+    is_late = now - slot >= policy.cycle / 2
+    return is_late and beat.beat_at is not None and timedelta(0) <= now - beat.beat_at < policy.cycle / 2
 
 
 def _cycle(*, now: datetime, slot: datetime | None, policy: Policy) -> CycleReport:

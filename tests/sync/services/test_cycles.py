@@ -166,6 +166,14 @@ def test_slots_that_queued_up_during_an_outage_do_not_run_as_a_burst():
     assert Cycle.objects.count() == 1
 
 
+def test_a_slot_is_served_in_time_although_a_late_one_was_served_just_before():
+    """A cluster that starts between two slots first runs the one that it missed."""
+    now = database_now()
+    assert cycle(slot=now - timedelta(seconds=6)) is not None
+    assert cycle(slot=now - timedelta(seconds=5.5)) is None
+    assert cycle(slot=database_now()) is not None
+
+
 def test_a_slot_is_served_although_the_clock_was_set_back():
     """Row 16."""
     slot = database_now()
